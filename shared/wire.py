@@ -69,7 +69,9 @@ class ReadingsHeader:
     """Version of plant.yaml that named the tags."""
 
 
-def encode_readings(block: Block, header: ReadingsHeader) -> tuple[dict[str, str], bytes]:
+def encode_readings(
+    block: Block, header: ReadingsHeader
+) -> tuple[dict[str, str], bytes]:
     """Return headers and value of one `readings` record."""
     valid = ~np.isnan(block.value)
     arrays = [
@@ -111,7 +113,11 @@ def decode_readings(
         columns = {name: _column(table, name) for name in COLUMNS}
         text = table.column("text").combine_chunks()
         if isinstance(text, pa.ChunkedArray):
-            text = pa.concat_arrays(text.chunks) if text.num_chunks else pa.array([], pa.string())
+            text = (
+                pa.concat_arrays(text.chunks)
+                if text.num_chunks
+                else pa.array([], pa.string())
+            )
         text = text.cast(pa.string())
         text.validate(full=True)
     except (pa.ArrowException, KeyError, OSError) as error:
@@ -206,7 +212,9 @@ def decode_clock(value: bytes) -> Clock:
     """Return the clock. Raises NotUnderstood."""
     body = _parse(Kind.CLOCK, value)
     with _expecting(Kind.CLOCK):
-        return Clock(int(body["now"]), {str(k): int(v) for k, v in body["heard"].items()})
+        return Clock(
+            int(body["now"]), {str(k): int(v) for k, v in body["heard"].items()}
+        )
 
 
 def encode_liveness(liveness: Liveness) -> tuple[dict[str, str], bytes]:
@@ -219,7 +227,9 @@ def decode_liveness(value: bytes) -> Liveness:
     body = _parse(Kind.LIVENESS, value)
     with _expecting(Kind.LIVENESS):
         tags = None if body["tags"] is None else tuple(int(tag) for tag in body["tags"])
-        return Liveness(str(body["server"]), str(body["session"]), int(body["alive_at"]), tags)
+        return Liveness(
+            str(body["server"]), str(body["session"]), int(body["alive_at"]), tags
+        )
 
 
 def encode_gap(gap: Gap) -> tuple[dict[str, str], bytes]:
@@ -318,7 +328,9 @@ def _parse(kind: Kind, value: bytes) -> dict[str, Any]:
     except ValueError as error:
         raise NotUnderstood(f"{kind} record: expected JSON: {error}") from error
     if not isinstance(body, dict):
-        raise NotUnderstood(f"{kind} record: expected a JSON object, found {body!r:.80}")
+        raise NotUnderstood(
+            f"{kind} record: expected a JSON object, found {body!r:.80}"
+        )
     return body
 
 

@@ -158,9 +158,7 @@ class Bus(Protocol):
         """Return the number of partitions; 0 when the topic does not exist."""
         ...
 
-    async def append(
-        self, at: TopicPartition, messages: Sequence[Message]
-    ) -> Position:
+    async def append(self, at: TopicPartition, messages: Sequence[Message]) -> Position:
         """Append durably, in order; return the position of the first one.
 
         Raises:

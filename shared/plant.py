@@ -1,0 +1,340 @@
+"""plant.yaml: servers, vessels and tags. Pure: text in, a checked Plant or errors out.
+
+Every error names the line, the field, what was found and what was expected, and all
+errors of a file are reported at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from shared.domain import FedbatchError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+MAX_PARTITION = 15
+"""Highest partition of `plant` (16 in a plant, 4 in the embedded default)."""
+
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\- ]{0,63}$")]
+Node = Annotated[
+    str, Field(pattern=r"^(nsu=[^;]+;|ns=\d+;)?[isgb]=.+$", max_length=4096)
+]
+"""A NodeId. `nsu=<uri>;s=...` survives a server that renumbers its namespaces."""
+
+
+class PlantInvalid(FedbatchError):  # noqa: N818
+    """A plant.yaml that cannot be used; `problems` has one line per finding."""
+
+    def __init__(self, problems: list[str]) -> None:
+        super().__init__("\n".join(problems))
+        self.problems = problems
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True
+    )
+
+
+class Report(StrEnum):
+    """When the server sends a tag."""
+
+    EACH = "each"
+    """Every sample, also when nothing changed (trigger StatusValueTimestamp)."""
+    CHANGE = "change"
+    """Only changes of value or status; the value holds while the subscription lives."""
+
+
+class Security(_Part):
+    """How the connection is secured. Passwords and keys are never in this file."""
+
+    policy: Literal["None", "Basic256Sha256"] = "None"
+    mode: Literal["None", "Sign", "SignAndEncrypt"] = "None"
+    user: str | None = None
+    """User name; its password is a setting of the collector, by server name."""
+
+    @model_validator(mode="after")
+    def _policy_fits_mode(self) -> Security:
+        if (self.policy == "None") != (self.mode == "None"):
+            raise ValueError(
+                f"policy {self.policy} with mode {self.mode}: expected both None, or "
+                "Basic256Sha256 with Sign or SignAndEncrypt"
+            )
+        return self
+
+
+class Heartbeat(_Part):
+    """A variable that changes at least each second while the server's plant lives."""
+
+    id: Annotated[int, Field(ge=1, lt=2**31)]
+    node: Node = "i=2258"
+    """Default: Server_ServerStatus_CurrentTime, which every server has."""
+
+
+class Server(_Part):
+    """One OPC UA server."""
+
+    name: Name
+    url: Annotated[str, Field(pattern=r"^opc\.tcp://[^\s/]+(/\S*)?$")]
+    simulated: bool = False
+    """Shown with every answer and alarm that rests on this server."""
+    security: Security = Security()
+    heartbeat: Heartbeat
+    publishing_interval_ms: Annotated[int, Field(ge=50, le=60_000)] = 500
+    sampling_interval_ms: Annotated[int, Field(ge=-1, le=3_600_000)] = 250
+    """0 asks for the fastest, -1 for the publishing interval."""
+    queue_size: Annotated[int, Field(ge=1, le=100_000)] = 100
+    """Values the server keeps per monitored item between two publishes."""
+
+
+class Tag(_Part):
+    """One variable of a vessel."""
+
+    id: Annotated[int, Field(ge=1, lt=2**31)]
+    """Given once by `fedbatch discover`, never used again for another variable."""
+    name: Name
+    """Unique in its vessel, for example `TIC-101.PV`."""
+    node: Node
+    server: Name | None = None
+    """The server that has it; default: the vessel's."""
+    type: Literal["number", "boolean", "enumeration", "string", "time"] = "number"
+    unit: str = ""
+    """UCUM code, for example `Cel`."""
+    range: tuple[float, float] | None = None
+    """EURange: lowest and highest value in normal operation."""
+    stepped: bool | None = None
+    """Hold the last value between readings; default: true unless a number."""
+    report: Report | None = None
+    """Default: each for numbers that are not stepped, else change."""
+    description: str = ""
+
+    @model_validator(mode="after")
+    def _range_ascends(self) -> Tag:
+        if self.range is not None and not self.range[0] < self.range[1]:
+            raise ValueError(
+                f"range {list(self.range)}: expected the low end below the high end"
+            )
+        if self.stepped is False and self.type != "number":
+            raise ValueError(f"stepped false: a {self.type} is always stepped")
+        return self
+
+    @property
+    def is_stepped(self) -> bool:
+        """Whether the value holds until the next reading (else it runs linearly)."""
+        return self.type != "number" if self.stepped is None else self.stepped
+
+    @property
+    def reports(self) -> Report:
+        """When the server is asked to send it."""
+        if self.report is not None:
+            return self.report
+        return Report.CHANGE if self.is_stepped else Report.EACH
+
+
+class Context(_Part):
+    """Names of the vessel's tags that say what it is doing."""
+
+    batch: Name | None = None
+    phase: Name | None = None
+    product: Name | None = None
+    client: Name | None = None
+
+
+class Vessel(_Part):
+    """One equipment unit."""
+
+    name: Name
+    area: Name = "plant"
+    server: Name
+    partition: Annotated[int, Field(ge=0, le=MAX_PARTITION)]
+    """Of `plant`; written once, when the vessel is first seen."""
+    context: Context = Context()
+    tags: tuple[Tag, ...]
+
+    @model_validator(mode="after")
+    def _context_names_tags(self) -> Vessel:
+        known = {tag.name for tag in self.tags}
+        for role, name in self.context:
+            if name is not None and name not in known:
+                raise ValueError(
+                    f"context.{role} {name!r}: expected a tag's name of this vessel"
+                )
+        return self
+
+
+class Plant(_Part):
+    """Everything that is watched at one site."""
+
+    site: Name
+    servers: Annotated[tuple[Server, ...], Field(min_length=1)]
+    vessels: tuple[Vessel, ...] = ()
+
+    @model_validator(mode="after")
+    def _names_agree(self) -> Plant:
+        problems = disagreements(self)
+        if problems:
+            raise ValueError("; ".join(message for _, message in problems))
+        return self
+
+    def tag_names(self) -> dict[int, str]:
+        """Return full names, `vessel/tag`, by id; heartbeats as `server/Heartbeat`."""
+        names = {s.heartbeat.id: f"{s.name}/Heartbeat" for s in self.servers}
+        for vessel in self.vessels:
+            names |= {tag.id: f"{vessel.name}/{tag.name}" for tag in vessel.tags}
+        return names
+
+    def server_of(self, vessel: Vessel, tag: Tag) -> str:
+        """Return the name of the server that has `tag`."""
+        return tag.server or vessel.server
+
+
+Path = tuple[int | str, ...]
+"""Where in the file: keys and indices from the top."""
+
+
+def disagreements(plant: Plant) -> list[tuple[Path, str]]:
+    """Return what is used twice and which servers are unknown, with their places."""
+    seen: dict[tuple[str, object], Path] = {}
+    problems: list[tuple[Path, str]] = []
+    for path, what, value in _uses(plant):
+        if (what, value) in seen:
+            problems.append((path, f"{what} {value!r} is used before: expected once"))
+        seen.setdefault((what, value), path)
+    known = {server.name for server in plant.servers}
+    for path, name in _server_uses(plant):
+        if name not in known:
+            expected = f"expected one of {sorted(known)}"
+            problems.append((path, f"server {name!r} is not in `servers`: {expected}"))
+    return problems
+
+
+def _uses(plant: Plant) -> Iterator[tuple[Path, str, object]]:
+    for i, server in enumerate(plant.servers):
+        yield ("servers", i, "name"), "server name", server.name
+        yield ("servers", i, "heartbeat", "id"), "tag id", server.heartbeat.id
+    for i, vessel in enumerate(plant.vessels):
+        yield ("vessels", i, "name"), "vessel name", vessel.name
+        for j, tag in enumerate(vessel.tags):
+            place: Path = ("vessels", i, "tags", j)
+            node = f"{plant.server_of(vessel, tag)} {tag.node}"
+            yield (*place, "id"), "tag id", tag.id
+            yield (*place, "name"), "tag name", f"{vessel.name}/{tag.name}"
+            yield (*place, "node"), "node", node
+
+
+def _server_uses(plant: Plant) -> Iterator[tuple[Path, str]]:
+    for i, vessel in enumerate(plant.vessels):
+        yield ("vessels", i, "server"), vessel.server
+        for j, tag in enumerate(vessel.tags):
+            if tag.server is not None:
+                yield ("vessels", i, "tags", j, "server"), tag.server
+
+
+def parse_plant(text: str, source: str = "plant.yaml") -> Plant:
+    """Return the checked plant.
+
+    Raises:
+        PlantInvalid: with every finding as `source:line: field: found, expected`.
+    """
+    try:
+        tree = yaml.compose(text, Loader=yaml.SafeLoader)
+        body = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise PlantInvalid([_yaml_problem(error, source)]) from error
+    if not isinstance(body, dict):
+        raise PlantInvalid([f"{source}:1: expected a mapping with site and servers"])
+    try:
+        return Plant.model_validate(body)
+    except ValidationError as error:
+        findings = [f for f in error.errors() if f["loc"]]
+        problems = [_problem(finding, tree, source) for finding in findings]
+        raise PlantInvalid(problems or _disagreeing(body, tree, source)) from error
+
+
+def _disagreeing(
+    body: dict[str, Any], tree: yaml.Node | None, source: str
+) -> list[str]:
+    """Return the findings that concern several places of an otherwise right file."""
+    servers = tuple(Server.model_validate(part) for part in body["servers"])
+    vessels = tuple(Vessel.model_validate(part) for part in body.get("vessels", ()))
+    plant = Plant.model_construct(site=body["site"], servers=servers, vessels=vessels)
+    return [
+        f"{source}:{_line(tree, path)}: {_field(path)}: {message}"
+        for path, message in disagreements(plant)
+    ]
+
+
+def _yaml_problem(error: yaml.YAMLError, source: str) -> str:
+    mark = getattr(error, "problem_mark", None)
+    line = mark.line + 1 if mark is not None else 1
+    what = getattr(error, "problem", None) or str(error)
+    return f"{source}:{line}: not YAML: {what}"
+
+
+def _problem(finding: Any, tree: yaml.Node | None, source: str) -> str:  # noqa: ANN401
+    path = finding["loc"]
+    found = finding["input"]
+    shown = "" if isinstance(found, dict | list) else f" (found {found!r:.60})"
+    message = finding["msg"].removeprefix("Value error, ")
+    return f"{source}:{_line(tree, path)}: {_field(path)}: {message}{shown}"
+
+
+def _field(path: Path) -> str:
+    parts = (f"[{p}]" if isinstance(p, int) else f".{p}" for p in path)
+    return "".join(parts).lstrip(".")
+
+
+def _line(node: yaml.Node | None, path: Path) -> int:
+    """Return the 1-based line of the deepest node on `path` that exists."""
+    line = 1 if node is None else node.start_mark.line + 1
+    for step in path:
+        child = None if node is None else _child(node, step)
+        if child is None:
+            break
+        node, line = child
+    return line
+
+
+def _child(node: yaml.Node, step: int | str) -> tuple[yaml.Node, int] | None:
+    if isinstance(node, yaml.MappingNode):
+        for key, value in node.value:
+            if key.value == step:
+                return value, key.start_mark.line + 1
+    if isinstance(node, yaml.SequenceNode) and step in range(len(node.value)):
+        return node.value[int(step)], node.value[int(step)].start_mark.line + 1
+    return None
+
+
+def render_plant(plant: Plant) -> str:
+    """Return plant.yaml as text that `parse_plant` reads back to an equal plant."""
+    body = plant.model_dump(mode="json", exclude_defaults=True)
+    for vessel in body.get("vessels", []):
+        vessel["tags"] = [_Flow(tag) for tag in vessel["tags"]]
+    return yaml.dump(body, Dumper=_PlantDumper, sort_keys=False, width=200)
+
+
+class _Flow(dict[str, Any]):
+    """A mapping written on one line."""
+
+
+class _PlantDumper(yaml.SafeDumper):
+    """Writes one tag a line."""
+
+
+_PlantDumper.add_representer(
+    _Flow,
+    lambda dumper, data: dumper.represent_mapping(
+        "tag:yaml.org,2002:map", data, flow_style=True
+    ),
+)
+
+
+def digest(text: str) -> str:
+    """Return the SHA-256 by which a configuration is named, in hex."""
+    return hashlib.sha256(text.encode()).hexdigest()
