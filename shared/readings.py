@@ -170,9 +170,11 @@ SEVERITY_SHIFT = 30
 
 def is_good(status: NDArray[np.uint32]) -> NDArray[np.bool_]:
     """Return where the severity is Good."""
-    return np.equal(status >> np.uint32(SEVERITY_SHIFT), 0)
+    good: NDArray[np.bool_] = (status >> np.uint32(SEVERITY_SHIFT)) == 0
+    return good
 
 
 def is_bad(status: NDArray[np.uint32]) -> NDArray[np.bool_]:
     """Return where the severity is Bad (the reserved severity 3 counts as Bad)."""
-    return np.greater_equal(status >> np.uint32(SEVERITY_SHIFT), 2)
+    bad: NDArray[np.bool_] = (status >> np.uint32(SEVERITY_SHIFT)) >= 2
+    return bad

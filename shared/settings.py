@@ -53,6 +53,8 @@ class BusSettings(Section):
     """Certificates to trust; default: the system's."""
     partitions: int = Field(default=4, ge=1, le=16)
     """Partitions of `plant` when it is made: 4 embedded, 16 in a plant."""
+    prefix: str = ""
+    """Put before every topic name on Kafka, so that several plants share a broker."""
 
 
 class DatabaseSettings(Section):
@@ -62,6 +64,8 @@ class DatabaseSettings(Section):
     """`postgresql://user:password@host:port/database`; TLS by its `sslmode`."""
     pool: int = Field(default=4, ge=1, le=64)
     """Connections at most."""
+    namespace: str = Field(default="fedbatch", pattern=r"^[a-z_][a-z0-9_]{0,62}$")
+    """PostgreSQL schema that holds every table of ours."""
 
 
 class ServiceSettings(BaseSettings):
