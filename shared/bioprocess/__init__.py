@@ -1,0 +1,1 @@
+"""Kinetics that the simulated plant and the twin share. Pure: numpy only."""

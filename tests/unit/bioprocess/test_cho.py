@@ -1,0 +1,121 @@
+"""CHO-REF reproduces its check table and closes its balances."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from shared.bioprocess import cho
+from shared.bioprocess.cho import Environment, Parameters, State
+
+# day: X, Xd, G, L, A, antibody, V, viability, OUR at the given decimals
+TABLE = {
+    3: ("4.50", "0.18", "33.00", "12.24", "0.81", "0.137", "1511.1", "96.1", "0.95"),
+    5: ("11.54", "0.65", "33.00", "25.54", "1.44", "0.491", "1615.9", "94.7", "1.98"),
+    7: ("15.81", "1.50", "33.00", "15.69", "2.19", "1.322", "1724.0", "91.3", "2.58"),
+    10: ("19.89", "3.26", "33.00", "0.73", "3.46", "2.885", "1894.1", "85.9", "3.09"),
+    12: ("20.50", "4.68", "33.00", "0.01", "4.28", "3.995", "2008.5", "81.4", "3.11"),
+    14: ("19.95", "6.18", "19.73", "0.00", "5.04", "5.082", "2110.3", "76.3", "2.98"),
+}
+STEP_H = 0.1
+
+
+def surroundings(hour: float) -> Environment:
+    fed = hour >= 72.0
+    return Environment(
+        temperature_degc=33.0 if hour >= 120.0 else 37.0,
+        inflow_lph=45.0 / 24.0 if fed else 0.0,
+        glucose_in=300.0 if fed else 0.0,
+    )
+
+
+def reference_batch() -> dict[int, tuple[float, ...]]:
+    """Return the row of the table of each day, simulated."""
+    state, p, found = cho.inoculated(), Parameters(), {}
+    for number in range(3361):
+        hour = number * STEP_H
+        if number % 240 == 0:
+            day = number // 240
+            if 3 <= day < 14 and state[State.GLUCOSE, 0] < 20.0:
+                litres = cho.bolus_litres(state, 33.0, 2500.0)
+                state = cho.with_bolus(state, litres, 2500.0)
+            if day in TABLE:
+                found[day] = row(state, surroundings(hour), p)
+        state = cho.step(state, surroundings(hour), p, STEP_H)
+    return found
+
+
+def row(state: np.ndarray, around: Environment, p: Parameters) -> tuple[float, ...]:
+    columns = (
+        State.VIABLE, State.DEAD, State.GLUCOSE, State.LACTATE, State.AMMONIUM,
+        State.ANTIBODY, State.VOLUME,
+    )  # fmt: skip
+    uptake = float((cho.rates(state, around, p).oxygen * state[State.VIABLE])[0])
+    viability = float(cho.viability_percent(state)[0])
+    return (*(float(state[c, 0]) for c in columns), viability, uptake)
+
+
+@pytest.fixture(scope="module")
+def batch() -> dict[int, tuple[float, ...]]:
+    return reference_batch()
+
+
+@pytest.mark.parametrize("day", TABLE)
+def test_the_reference_batch_meets_its_check_table(
+    batch: dict[int, tuple[float, ...]], day: int
+) -> None:
+    for text, value in zip(TABLE[day], batch[day], strict=True):
+        half_digit = 0.5 * 10.0 ** -len(text.partition(".")[2])
+        allowed = max(0.01 * float(text), half_digit) * (1 + 1e-9)
+        assert value == pytest.approx(float(text), abs=allowed), f"day {day}: {text}"
+
+
+def test_glucose_fed_is_glucose_left_plus_glucose_taken_up() -> None:
+    state, p = cho.inoculated(viable=5.0), Parameters()
+    around = Environment(inflow_lph=2.0, glucose_in=300.0)
+    before = state[State.GLUCOSE, 0] * state[State.VOLUME, 0]
+    taken = 0.0
+    for _ in range(480):
+        middle = cho.step(state, around, p, 0.025)
+        q = cho.rates(middle, around, p).glucose * middle[State.VIABLE]
+        taken += float((q * middle[State.VOLUME])[0]) * 0.05
+        state = cho.step(state, around, p, 0.05)
+    after = state[State.GLUCOSE, 0] * state[State.VOLUME, 0]
+    fed = 2.0 * 300.0 * 480 * 0.05
+    assert after - before == pytest.approx(fed - taken, abs=0.01)
+
+
+def test_dilution_alone_keeps_every_amount() -> None:
+    state = cho.inoculated(viable=3.0)
+    around = Environment(inflow_lph=10.0)
+    change = cho.derivative(state, around, Parameters(mu_max=0.0))
+    volume = state[State.VOLUME, 0]
+    amount = change[State.CELL_TIME] * volume + state[State.CELL_TIME] * 10.0
+    assert amount[0] == pytest.approx(state[State.VIABLE, 0] * volume)
+    assert change[State.VOLUME, 0] == 10.0
+
+
+def test_a_bolus_adds_exactly_its_glucose_and_its_volume() -> None:
+    state = cho.inoculated()
+    state[State.GLUCOSE] = 12.0
+    litres = cho.bolus_litres(state, 33.0, 2500.0)
+    mixed = cho.with_bolus(state, litres, 2500.0)
+    assert mixed[State.GLUCOSE, 0] == pytest.approx(33.0)
+    amount = mixed[State.VIABLE] * mixed[State.VOLUME]
+    assert amount == pytest.approx(state[State.VIABLE] * state[State.VOLUME])
+
+
+def test_cultures_side_by_side_do_not_influence_each_other() -> None:
+    together = cho.inoculated(viable=np.array([0.5, 4.0]), cultures=2)
+    p = Parameters(mu_max=np.array([0.040, 0.036]))
+    both = cho.step(together, Environment(), p, 1.0)
+    for culture in range(2):
+        alone = cho.step(together[:, [culture]], Environment(), p.at(culture), 1.0)
+        assert alone[:, 0].tolist() == both[:, culture].tolist()
+
+
+def test_an_empty_vessel_stays_without_cells() -> None:
+    state = cho.inoculated(viable=0.0)
+    after = cho.step(state, Environment(), Parameters(), 24.0)
+    assert after[State.VIABLE, 0] == 0.0
+    assert after[State.GLUCOSE, 0] == 33.0
