@@ -252,9 +252,18 @@ def parse_plant(text: str, source: str = "plant.yaml") -> Plant:
     try:
         return Plant.model_validate(body)
     except ValidationError as error:
-        findings = [f for f in error.errors() if f["loc"]]
+        findings = [f for f in error.errors() if f["loc"] and not _echoes(f, error)]
         problems = [_problem(finding, tree, source) for finding in findings]
         raise PlantInvalid(problems or _disagreeing(body, tree, source)) from error
+
+
+def _echoes(finding: Any, error: ValidationError) -> bool:  # noqa: ANN401
+    """Whether a list is called too short only because its entries are wrong."""
+    place = finding["loc"]
+    return finding["type"] == "too_short" and any(
+        len(other["loc"]) > len(place) and other["loc"][: len(place)] == place
+        for other in error.errors()
+    )
 
 
 def _disagreeing(

@@ -148,7 +148,9 @@ def _readings_header(headers: Mapping[str, str]) -> ReadingsHeader:
             configuration=int(headers["configuration"]),
         )
     except (KeyError, ValueError) as error:
-        raise NotUnderstood(f"headers of a readings record: {error!r}") from error
+        raise NotUnderstood(
+            f"headers of a readings record {dict(headers)}: {error!r}"
+        ) from error
     if version not in {WIRE_VERSION, WIRE_VERSION - 1}:
         raise NotUnderstood(
             f"wire version {version}: expected {WIRE_VERSION} or {WIRE_VERSION - 1}"

@@ -1,0 +1,108 @@
+"""Neighbours for the whole run: one broker, one database; fresh names per test."""
+
+from __future__ import annotations
+
+import json
+import os
+import time
+import uuid
+from collections import defaultdict
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.neighbours.missing import NeighbourMissing
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tests.neighbours.kafka import KafkaBroker
+    from tests.neighbours.timescale import TimescaleServer
+
+
+_NEIGHBOURS = {"kafka_broker", "timescale_server", "node_modules"}
+_seconds: dict[str, float] = defaultdict(float)
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the file that takes the seconds spent by each kind of test."""
+    parser.addoption("--times", type=Path, default=None, help="write seconds by kind")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Count a test's whole time for the folder below tests/ that holds it."""
+    began = time.monotonic()
+    installing = _seconds["install"]
+    result = yield
+    spent = time.monotonic() - began - (_seconds["install"] - installing)
+    _seconds[item.path.relative_to(Path(__file__).parent).parts[0]] += spent
+    return result
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_fixture_setup(fixturedef: pytest.FixtureDef[object]) -> Iterator[object]:
+    """Count the start of a neighbour as installation."""
+    began = time.monotonic()
+    result = yield
+    if fixturedef.argname in _NEIGHBOURS:
+        _seconds["install"] += time.monotonic() - began
+    return result
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Write the seconds of each kind."""
+    if path := session.config.getoption("--times"):
+        path.write_text(json.dumps(_seconds))
+
+
+def absent(neighbour: NeighbourMissing) -> None:
+    """Skip on a user's machine; fail where CI=true."""
+    if os.environ.get("CI") == "true":
+        pytest.fail(f"neighbour missing: {neighbour}", pytrace=False)
+    pytest.skip(f"neighbour missing: {neighbour}")
+
+
+@pytest.fixture(scope="session")
+def kafka_broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
+    """Return the one Apache Kafka broker of this run."""
+    from tests.neighbours.kafka import KafkaBroker
+
+    try:
+        with KafkaBroker(tmp_path_factory.mktemp("kafka")) as broker:
+            yield broker
+    except NeighbourMissing as missing:
+        absent(missing)
+
+
+@pytest.fixture(scope="session")
+def kafka_bootstrap(kafka_broker: KafkaBroker) -> str:
+    """Return host:port of the broker."""
+    return kafka_broker.bootstrap
+
+
+@pytest.fixture(scope="session")
+def timescale_server(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[TimescaleServer]:
+    """Return the one TimescaleDB server of this run."""
+    from tests.neighbours.timescale import TimescaleServer
+
+    try:
+        with TimescaleServer(tmp_path_factory.mktemp("timescale")) as server:
+            yield server
+    except NeighbourMissing as missing:
+        absent(missing)
+
+
+@pytest.fixture(scope="session")
+def timescale_dsn(timescale_server: TimescaleServer) -> str:
+    """Return the DSN of the TimescaleDB server."""
+    return timescale_server.dsn
+
+
+@pytest.fixture
+def fresh() -> str:
+    """Return a name that no other test uses: for topics and schemas."""
+    return f"t{uuid.uuid4().hex[:12]}"
