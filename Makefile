@@ -16,7 +16,7 @@ help:
 
 $(BIN)/python:
 	$(PYTHON) -m venv .venv
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r lock/uv.txt
+	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r lock/tools.txt
 
 .venv/runtime: lock/runtime.txt pyproject.toml | $(BIN)/python
 	$(BIN)/uv pip install --python $(BIN)/python --quiet --require-hashes -r lock/runtime.txt
@@ -46,6 +46,8 @@ system: .venv/test
 	@$(BIN)/pytest -q tests/system
 
 lock: .venv/test
+	printf 'uv>=0.13\nsetuptools>=80\n' | $(BIN)/uv pip compile --quiet --generate-hashes \
+	  --no-emit-index-url --no-header - -o lock/tools.txt
 	cd lock && ../$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header \
 	  --all-extras ../pyproject.toml -o runtime.txt
 	cd lock && ../$(BIN)/uv pip compile --quiet --generate-hashes --no-emit-index-url --no-header \

@@ -41,14 +41,14 @@ def static() -> bool:
     results = []
     for command in STATIC:
         print(f"--- {' '.join(command)}", flush=True)
-        done = subprocess.run([BIN / command[0], *command[1:]], cwd=ROOT, check=False)
+        done = subprocess.run([str(BIN / command[0]), *command[1:]], cwd=ROOT, check=False)
         results.append(done.returncode == 0)
     return all(results)
 
 
 def tests() -> bool:
     """Run pytest over everything; it writes the seconds of each kind to TIMES."""
-    command = [BIN / "pytest", "-q", "tests", f"--times={TIMES}"]
+    command = [str(BIN / "pytest"), "-q", "tests", f"--times={TIMES}"]
     return subprocess.run(command, cwd=ROOT, check=False).returncode == 0
 
 

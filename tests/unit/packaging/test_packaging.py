@@ -47,7 +47,7 @@ def test_an_extra_does_not_drag_in_the_drivers_of_others(driver: str) -> None:
     assert not any(re.match(rf"{driver}\b", need) for need in base)
 
 
-@pytest.mark.parametrize("lock", ["runtime", "test", "uv"])
+@pytest.mark.parametrize("lock", ["runtime", "test", "tools"])
 def test_the_lock_has_hashes_and_no_hosts(lock: str) -> None:
     text = (ROOT / "lock" / f"{lock}.txt").read_text()
     pinned = re.findall(r"^[a-z0-9][\w.\-]*(?:\[[^\]]+\])?==", text, re.M)
