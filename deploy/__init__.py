@@ -1,0 +1,1 @@
+"""How fedbatch is started: the command, the embedded default, files for a plant."""
