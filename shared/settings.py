@@ -11,7 +11,8 @@ import difflib
 import os
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING, ClassVar, Self
+from types import NoneType
+from typing import TYPE_CHECKING, ClassVar, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -139,12 +140,22 @@ def known_variables(cls: type[ServiceSettings]) -> list[str]:
 def _names(model: type[BaseModel]) -> Iterator[str]:
     for field, info in model.model_fields.items():
         annotation = info.annotation
-        if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-            yield from (f"{field.upper()}__{name}" for name in _names(annotation))
+        section = _section(annotation)
+        if section is not None:
+            yield from (f"{field.upper()}__{name}" for name in _names(section))
         elif getattr(annotation, "__origin__", None) is dict:
             yield f"{field.upper()}__*"
         else:
             yield field.upper()
+
+
+def _section(annotation: object) -> type[BaseModel] | None:
+    """Return the section that a field is, also one that may be absent (`| None`)."""
+    parts = get_args(annotation) if NoneType in get_args(annotation) else (annotation,)
+    for part in parts:
+        if isinstance(part, type) and issubclass(part, BaseModel):
+            return part
+    return None
 
 
 class Timeouts(Section):

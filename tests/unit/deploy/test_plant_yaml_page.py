@@ -1,0 +1,37 @@
+"""docs/plant-yaml.md names every field, and its example is a plant."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from shared import plant
+
+_PAGE = (Path(__file__).parents[3] / "docs" / "plant-yaml.md").read_text()
+_HEADINGS = {
+    "## Top level": plant.Plant,
+    "## A server": plant.Server,
+    "`security`:": plant.Security,
+    "`heartbeat`:": plant.Heartbeat,
+    "## A vessel": plant.Vessel,
+    "`context`,": plant.Context,
+    "## A tag": plant.Tag,
+}
+
+
+@pytest.mark.parametrize(("heading", "part"), _HEADINGS.items())
+def test_a_table_has_one_row_for_each_field(
+    heading: str, part: type[plant.Plant]
+) -> None:
+    after = _PAGE[_PAGE.index(f"\n{heading}") :]
+    table = after[after.index("|---") :].split("\n\n")[0]
+    assert re.findall(r"^\| `(\w+)`", table, re.MULTILINE) == list(part.model_fields)
+
+
+def test_the_example_is_a_valid_plant() -> None:
+    example = re.search(r"```yaml\n(.*?)```", _PAGE, re.DOTALL)
+    assert example is not None
+    parsed = plant.parse_plant(example[1])
+    assert parsed.tag_names()[2] == "BR-101/TIC-101.PV"
