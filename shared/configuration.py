@@ -1,4 +1,4 @@
-"""Applying plant.yaml: a record on the log, so that every service switches at one place.
+"""Applying plant.yaml: a record on the log, so that all services switch at one place.
 
 The topic `configuration` (one partition, kept for ever) holds every version in order
 and answers a cold start; the same record then goes to every partition of `plant`,
