@@ -71,9 +71,9 @@ class Damaged:
     """Both ends included."""
     reason: str
     after: int | None
-    """Append time of the last undamaged record before, us UTC; None if there is none."""
+    """Append time of the last undamaged record before, us UTC; None if unknown."""
     before: int | None
-    """Append time of the first undamaged record after, us UTC; None if there is none."""
+    """Append time of the first undamaged record after, us UTC; None if unknown."""
     raw: bytes = field(default=b"", repr=False)
     """Up to 64 KiB of what was found."""
 
