@@ -1,0 +1,189 @@
+"""What a running plant looks like in a terminal: a table, or a plain line. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from rich.console import Group
+from rich.panel import Panel
+from rich.progress_bar import ProgressBar
+from rich.table import Table
+from rich.text import Text
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rich.console import RenderableType
+
+LIVE_S = 5.0
+"""A plant is live when its newest stored reading is younger than this."""
+
+
+@dataclass(frozen=True, slots=True)
+class VesselLine:
+    """One vessel now."""
+
+    vessel: str
+    batch: str
+    phase: str
+    values: tuple[str, ...]
+    """One per heading of the picture, with what is to be shown."""
+    newest: float | None
+    """Time of its newest stored reading, s since 1970 UTC."""
+
+
+@dataclass(frozen=True, slots=True)
+class ServiceLine:
+    """One process: its name and what is to be said of it."""
+
+    name: str
+    text: str
+    well: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Picture:
+    """Everything that is shown, as the HTTP API answered it."""
+
+    now: float
+    """Wall clock, s since 1970 UTC."""
+    headings: tuple[str, ...] = ()
+    vessels: tuple[VesselLine, ...] = ()
+    stored: int = 0
+    """Readings in the database."""
+    per_s: float = 0.0
+    """Readings stored per second of wall time, lately."""
+    gaps: int = 0
+    """Declared gaps since the plant began."""
+    last_gap: str = ""
+    history_from: float | None = None
+    """Where the simulated history began, s since 1970 UTC; None without a simulator."""
+    services: tuple[ServiceLine, ...] = ()
+    trouble: str = ""
+    """Why the API did not answer, if it did not."""
+
+    @property
+    def newest(self) -> float | None:
+        """Time of the newest stored reading of the vessel that is furthest behind."""
+        times = [line.newest for line in self.vessels]
+        known = [time for time in times if time is not None]
+        return min(known) if known and len(known) == len(times) else None
+
+    @property
+    def age_s(self) -> float | None:
+        """Age of that reading: from the instrument to an answer, s."""
+        return None if self.newest is None else max(0.0, self.now - self.newest)
+
+    @property
+    def live(self) -> bool:
+        """Whether the plant has caught up with now."""
+        return self.age_s is not None and self.age_s < LIVE_S
+
+    @property
+    def caught_up(self) -> float:
+        """Share of the history that is stored, 0 to 1."""
+        if self.history_from is None or self.newest is None:
+            return 1.0 if self.live else 0.0
+        whole = max(1.0, self.now - self.history_from)
+        return min(1.0, max(0.0, (self.newest - self.history_from) / whole))
+
+
+def plain(picture: Picture) -> str:
+    """Return one line, for a terminal that is none."""
+    parts = [
+        _age(picture),
+        f"{picture.per_s:.0f} readings/s",
+        f"{picture.stored} stored",
+        f"{picture.gaps} gaps",
+        *(f"{line.vessel}: {line.batch} {line.phase}" for line in picture.vessels[:4]),
+        *(f"{s.name}: {s.text}" for s in picture.services if not s.well),
+    ]
+    return "  ".join([*parts, picture.trouble]).rstrip()
+
+
+def drawn(picture: Picture, title: str, urls: Sequence[tuple[str, str]]) -> Panel:
+    """Return the live view.
+
+    Args:
+        picture: what to show.
+        title: the first line.
+        urls: pairs of a name and an address, or a command to try.
+    """
+    parts: list[RenderableType] = [_vessels(picture), Text(""), _flow(picture)]
+    if not picture.live:
+        parts.append(_catching_up(picture))
+    parts += [_services(picture), Text(""), _addresses(urls)]
+    return Panel(
+        Group(*parts),
+        title=title,
+        subtitle="Ctrl-C stops",
+        border_style="green" if picture.live else "yellow",
+    )
+
+
+def _vessels(picture: Picture) -> Table:
+    table = Table(box=None, pad_edge=False, expand=True)
+    for heading in ("vessel", "batch", "phase"):
+        table.add_column(heading, no_wrap=True)
+    for heading in (*picture.headings, "at"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    for line in picture.vessels:
+        at = _clock(line.newest, picture.now)
+        table.add_row(line.vessel, line.batch, line.phase, *line.values, at)
+    return table
+
+
+def _flow(picture: Picture) -> Text:
+    text = Text(f"{picture.per_s:,.0f} readings/s   {picture.stored:,} stored   ")
+    text.append(_age(picture), style="green" if picture.live else "yellow")
+    text.append(f"   {picture.gaps} declared gaps")
+    if picture.last_gap:
+        text.append(f" (last: {picture.last_gap})", style="dim")
+    return text
+
+
+def _age(picture: Picture) -> str:
+    if picture.age_s is None:
+        return "no reading yet"
+    if picture.live:
+        return f"live, {picture.age_s:.1f} s from instrument to answer"
+    return f"{_length(picture.age_s)} behind"
+
+
+def _catching_up(picture: Picture) -> Table:
+    row = Table.grid(padding=(0, 1))
+    bar = ProgressBar(total=1.0, completed=picture.caught_up, width=40)
+    row.add_row("catching up", bar, f"{picture.caught_up:.0%}")
+    return row
+
+
+def _services(picture: Picture) -> Text:
+    text = Text()
+    for line in picture.services:
+        style = "green" if line.well else "red"
+        text.append("● ", style=style).append(f"{line.name} ")
+        text.append(f"{line.text}   ", style="dim" if line.well else "red")
+    if picture.trouble:
+        text.append(f"\n{picture.trouble}", style="red")
+    return text
+
+
+def _addresses(urls: Sequence[tuple[str, str]]) -> Table:
+    table = Table.grid(padding=(0, 2))
+    for name, address in urls:
+        table.add_row(Text(name, style="dim"), Text(address, overflow="fold"))
+    return table
+
+
+def _clock(time: float | None, now: float) -> str:
+    if time is None:
+        return "-"
+    known = "%H:%M:%S" if now - time < 43_200 else "%d %b %H:%M"
+    return datetime.fromtimestamp(time, UTC).strftime(known)
+
+
+def _length(seconds: float) -> str:
+    whole = timedelta(seconds=int(seconds))
+    return f"{whole.days} d {whole.seconds // 3600} h" if whole.days else str(whole)
