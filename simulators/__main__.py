@@ -1,0 +1,57 @@
+"""`python -m simulators`: a simulated plant behind an OPC UA server."""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import sys
+import time
+
+from shared import process
+from shared.settings import ServiceSettings
+from simulators.loop import Loop
+from simulators.outlet import Outlet
+from simulators.servers.flat import FlatServer
+from simulators.servers.variables import of_plant
+from simulators.settings import SimulatorSettings
+from simulators.start import endpoint, pace, start
+from simulators.truth import Truth
+
+_log = logging.getLogger("simulators")
+
+
+def clock() -> int:
+    """Return wall time, us UTC."""
+    return time.time_ns() // 1000
+
+
+async def main(settings: ServiceSettings) -> None:
+    """Run the plant until cancelled."""
+    assert isinstance(settings, SimulatorSettings)  # noqa: S101  given by `load` below
+    settings.data.mkdir(parents=True, exist_ok=True)
+    begun = start(settings, clock())
+    variables = of_plant(settings.site, settings.area, settings.vessel_names)
+    server = FlatServer(endpoint(settings), variables)
+    await server.build()
+    with contextlib.ExitStack() as stack:
+        truth = None
+        if settings.truth:
+            nodes = [variable.node for variable in variables]
+            truth = stack.enter_context(Truth(settings.data, clock(), nodes))
+        loop = Loop(
+            begun.plant,
+            server,
+            Outlet(server, truth),
+            pace=pace(settings),
+            folder=settings.data,
+            clock=clock,
+            mode=begun.mode,
+        )
+        await loop.publish_first()
+        async with server:
+            _log.info("ready at %s: %d variables", server.url, len(variables))
+            await loop.run()
+
+
+if __name__ == "__main__":
+    sys.exit(process.run(SimulatorSettings.load, main, "simulator"))

@@ -1,0 +1,270 @@
+"""The plant's loop: catches up with the clock, then goes on live, in one coroutine.
+
+Catching up, it publishes one instant per `catchup_step` and waits while any queue of a
+connected client is above half; it starts only when a client has subscribed. Live, it
+publishes on whole multiples of the period, right after they have passed. No source
+timestamp is ever ahead of the clock. The heartbeat is written by this same loop each
+second of wall time, so it stalls when the loop stalls.
+
+Bounded by: nothing is queued here. When full: it waits (catching up) or the queues drop
+and mark (live). Order: by source time. Duplicates: none, also across a restart, unless
+the clock is set back. On cancel: the state is saved as of the last instant sent.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import TYPE_CHECKING
+
+from shared.domain import US_PER_S
+from simulators.instants import Instant
+from simulators.outlet import Changes, Outlet
+from simulators.servers.variables import HEARTBEAT
+from simulators.storage import replace_json
+from simulators.tags import CONTEXT, TAGS
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
+    from simulators.instants import Value
+    from simulators.plant import Plant
+    from simulators.servers.flat import FlatServer
+
+_log = logging.getLogger(__name__)
+
+STATE_FILE = "state.json"
+STATUS_FILE = "status.json"
+SAVE_US = 10 * US_PER_S
+"""How often the state is saved while live."""
+CHUNK = 60
+"""Instants between two saves while catching up."""
+STATUS_US = US_PER_S // 2
+"""How often the status file is replaced."""
+SETTLED_US = 3 * US_PER_S
+"""Subscribing counts as done when nothing was added for this long."""
+LONGEST_STEP_US = 60 * US_PER_S
+"""Steps of the physics; longer ones make the control loops coarse."""
+HALF = 0.5
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+
+
+class Mode(StrEnum):
+    """What the loop is doing."""
+
+    WAITING = "waiting"
+    """For a client to subscribe."""
+    CATCHING_UP = "catching-up"
+    LIVE = "live"
+
+
+@dataclass(frozen=True, slots=True)
+class Pace:
+    """How fast time goes."""
+
+    catchup_step: int = 60 * US_PER_S
+    """us of simulated time between two instants while catching up."""
+    period: int = US_PER_S
+    """us between two instants while live."""
+    wait: int | None = None
+    """us of wall time to wait for a client before catching up; None: for ever."""
+
+
+class Loop:
+    """Advances one plant and publishes it through one server; see the module."""
+
+    def __init__(  # noqa: PLR0913  its neighbours, named at the one place that composes
+        self,
+        plant: Plant,
+        server: FlatServer,
+        outlet: Outlet,
+        *,
+        pace: Pace,
+        folder: Path,
+        clock: Callable[[], int],
+        mode: Mode = Mode.WAITING,
+    ) -> None:
+        """Take a plant that stands at the first instant to publish.
+
+        Args:
+            plant: advanced only here.
+            server: built; its variables are those of `servers.variables.of_plant`.
+            outlet: leads to `server`.
+            pace: how fast time goes.
+            folder: where the state and status files are.
+            clock: wall time, us UTC.
+            mode: WAITING to publish history first, LIVE to go on at once.
+        """
+        self._plant, self._server, self._outlet = plant, server, outlet
+        self._pace, self._folder, self._clock = pace, folder, clock
+        self.mode = mode
+        self._began = plant.now
+        self._opened = clock()
+        self._watched = (0, self._opened)
+        self._beat_s = -1
+        self._next_status = 0
+        self._next_save = clock() + SAVE_US
+        self._saved_before = 0
+        nodes = [v.node for v in server.variables]
+        self._heartbeat = nodes.index(HEARTBEAT)
+        first = nodes.index(f"{plant.layout.vessels[0]}.{TAGS[0].name}")
+        self._nodes = range(first, len(nodes))
+        each = [tag.each for tag in (*TAGS, *CONTEXT)] * len(plant.layout.vessels)
+        self._changes = Changes([True] * first + each)
+
+    async def publish_first(self) -> None:
+        """Publish the plant as it stands; call it before the server listens."""
+        await self._outlet.send(self._instant())
+        await self._beat()
+
+    async def run(self) -> None:
+        """Publish until cancelled."""
+        try:
+            while True:
+                await self._beat()
+                self._tell()
+                await self._turn()
+        finally:
+            self._save(durable=True)
+            self._tell(now=True)
+
+    async def _turn(self) -> None:
+        """Publish one instant, or sleep until there may be something to publish."""
+        if self.mode is Mode.LIVE:
+            await self._live()
+        elif not self._anybody_listens():
+            self._go(Mode.WAITING)
+            await asyncio.sleep(0.05)
+        else:
+            await self._catch_up()
+
+    async def _live(self) -> None:
+        pace, now = self._pace, self._clock()
+        if now - self._plant.now > 2 * pace.catchup_step:
+            self._go(Mode.CATCHING_UP)
+            return
+        due = (self._plant.now // pace.period + 1) * pace.period
+        if due > now:
+            next_second = (now // US_PER_S + 1) * US_PER_S
+            await asyncio.sleep((min(due, next_second) - now) / US_PER_S + 0.0005)
+        elif now - due > 5 * pace.period and self._server.fullest() > HALF:
+            await asyncio.sleep(0.005)
+        else:
+            await self._publish(due)
+            if now >= self._next_save:
+                await self._save_aside()
+                self._next_save = now + SAVE_US
+
+    async def _catch_up(self) -> None:
+        pace = self._pace
+        due = self._plant.now + pace.catchup_step
+        now = self._clock()
+        if due > now:
+            self._catch_the_last(now)
+            return
+        self._go(Mode.CATCHING_UP)
+        if self._server.fullest() > HALF:
+            await asyncio.sleep(0.005)
+            return
+        if due > self._saved_before:
+            self._saved_before = due + CHUNK * pace.catchup_step
+            await self._save_aside()
+        await self._publish(due)
+
+    def _catch_the_last(self, now: int) -> None:
+        """Go live at the period before `now`, without the instants between."""
+        start = now // self._pace.period * self._pace.period
+        while self._plant.now < start:
+            self._step(start)
+        self._go(Mode.LIVE)
+
+    def _step(self, towards: int) -> None:
+        self._plant.advance(min(self._plant.now + LONGEST_STEP_US, towards))
+
+    async def _publish(self, due: int) -> None:
+        while self._plant.now < due:
+            self._step(due)
+        await self._outlet.send(self._instant())
+        await asyncio.sleep(0)
+
+    def _instant(self) -> Instant:
+        plant = self._plant
+        values: list[Value] = []
+        for index, row in enumerate(plant.values.tolist()):
+            values += row
+            values += plant.context(index)
+        chosen = [
+            (node, value)
+            for node, value in zip(self._nodes, values, strict=True)
+            if self._changes.worth_sending(node, value)
+        ]
+        return Instant(plant.now, [n for n, _ in chosen], [v for _, v in chosen])
+
+    async def _beat(self) -> None:
+        now = self._clock()
+        second = now // US_PER_S
+        if second != self._beat_s:
+            self._beat_s = second
+            await self._outlet.send(Instant(now, [self._heartbeat], [float(second)]))
+
+    def _anybody_listens(self) -> bool:
+        """Whether clients have subscribed to all they want, as far as one can tell."""
+        now = self._clock()
+        watched = self._server.watched()
+        if watched != self._watched[0]:
+            self._watched = (watched, now)
+        if watched == len(self._nodes):
+            return True
+        if watched and now - self._watched[1] > SETTLED_US:
+            return True
+        wait = self._pace.wait
+        return wait is not None and now - self._opened > wait
+
+    def _go(self, mode: Mode) -> None:
+        if mode is not self.mode:
+            self.mode = mode
+            _log.info("%s at %s of simulated time", mode, _iso(self._plant.now))
+            self._tell(now=True)
+
+    async def _save_aside(self) -> None:
+        await asyncio.to_thread(self._save, durable=True)
+
+    def _save(self, *, durable: bool) -> None:
+        live = self.mode is Mode.LIVE
+        body = {
+            "version": 1,
+            "live": live,
+            "published_before": self._plant.now if live else self._saved_before,
+            "began": self._began,
+            "plant": self._plant.to_json(),
+        }
+        replace_json(self._folder / STATE_FILE, body, durable=durable)
+
+    def _tell(self, *, now: bool = False) -> None:
+        """Replace the status file when it is time, or `now`."""
+        wall = self._clock()
+        if wall < self._next_status and not now:
+            return
+        self._next_status = wall + STATUS_US
+        span = max(wall - self._began, 1)
+        done = 1.0 if self.mode is Mode.LIVE else (self._plant.now - self._began) / span
+        replace_json(
+            self._folder / STATUS_FILE,
+            {
+                "state": str(self.mode),
+                "endpoint": self._server.url,
+                "simulated_time": _iso(self._plant.now),
+                "wall_time": _iso(wall),
+                "percent": round(100.0 * min(done, 1.0), 1),
+                "sent": self._outlet.sent,
+                "dropped": self._server.dropped,
+            },
+        )
+
+
+def _iso(time: int) -> str:
+    return (_EPOCH + timedelta(microseconds=time)).isoformat().replace("+00:00", "Z")

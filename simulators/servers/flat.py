@@ -1,0 +1,183 @@
+"""An OPC UA server of the flat DCS profile: site/area/vessel/loop/PV.
+
+Values are pushed, never sampled: each one written reaches the queue of every monitored
+item at once (subject to its filter), with the source timestamp it was written with.
+
+Bounded by: the monitored items' queues (see simulators.servers.queues). When full: as
+there. Order: as written. Duplicates: none; a new monitored item first gets the value
+that was written last. On cancel: values written so far are queued or sent.
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING, Any, Self
+
+from asyncua import Server, ua
+
+from shared.domain import FedbatchError
+from simulators.servers.address_space import PYTHON, VARIANT, Builder
+from simulators.servers.queues import MarkingSubscriptions
+from simulators.servers.security import OneUser, certificate_in
+from simulators.servers.variables import NAMESPACE
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from pathlib import Path
+
+    from simulators.instants import Instant, Value
+    from simulators.servers.variables import Variable
+
+APPLICATION_URI = "urn:fedbatch:simulator"
+SESSION_MS = 60_000
+"""Longest time a session, with its queues, outlives its client's connection."""
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_GOOD = ua.StatusCode()
+
+
+class EndpointTaken(FedbatchError):  # noqa: N818
+    """The address to listen on is used or not ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class Endpoint:
+    """Where and for whom a server listens."""
+
+    host: str = "127.0.0.1"
+    port: int = 0
+    """0: any free port."""
+    encrypted: bool = False
+    """Only Basic256Sha256 with SignAndEncrypt; else only without security."""
+    user: str | None = None
+    """Name of the one user who may connect; None: anybody."""
+    password: str = field(default="", repr=False)
+    certificates: Path | None = None
+    """Folder of the server's certificate and key; needed when encrypted."""
+
+
+class _Sent(ua.DataValue):  # type: ignore[misc]
+    """A value that nobody changes: asyncua's deep copy per item (20 us) is itself."""
+
+    def __deepcopy__(self, memo: object) -> _Sent:
+        return self
+
+
+class FlatServer:
+    """Serves variables; `async with` owns the socket."""
+
+    def __init__(self, endpoint: Endpoint, variables: Sequence[Variable]) -> None:
+        self._endpoint = endpoint
+        self.variables = tuple(variables)
+        users = OneUser(endpoint.user, endpoint.password) if endpoint.user else None
+        self._server = Server(user_manager=users)
+        self._subscriptions: MarkingSubscriptions
+        self._space: Any = self._server.iserver.aspace
+        self._nodes: list[Any] = []
+        self._types = [VARIANT[v.kind] for v in self.variables]
+        self._python = [PYTHON[v.kind] for v in self.variables]
+
+    async def build(self) -> None:
+        """Make the address space; values can be written from then on.
+
+        Raises:
+            NodeRefused: two variables have the same node.
+        """
+        server = self._server
+        server.set_server_name("fedbatch simulated plant")
+        await server.init()
+        await server.set_application_uri(APPLICATION_URI)
+        server.set_endpoint(f"opc.tcp://{self._endpoint.host}:{self._endpoint.port}")
+        server.iserver.max_session_timeout_ms = SESSION_MS
+        server.iserver.allow_remote_admin = False
+        self._subscriptions = MarkingSubscriptions(server)
+        server.iserver.subscription_service = self._subscriptions
+        server.iserver.isession.subscription_service = self._subscriptions
+        await self._secure()
+        namespace = await server.register_namespace(NAMESPACE)
+        self._nodes = await Builder(server, namespace).add(self.variables)
+
+    async def _secure(self) -> None:
+        endpoint, server = self._endpoint, self._server
+        policy = ua.SecurityPolicyType.NoSecurity
+        if endpoint.encrypted:
+            if endpoint.certificates is None:
+                raise ValueError("certificates: expected a folder, found None")
+            certificate, key = certificate_in(
+                endpoint.certificates, APPLICATION_URI, endpoint.host
+            )
+            await server.load_certificate(certificate)
+            await server.load_private_key(key)
+            policy = ua.SecurityPolicyType.Basic256Sha256_SignAndEncrypt
+        server.set_security_policy([policy])
+        token = ua.UserNameIdentityToken if endpoint.user else ua.AnonymousIdentityToken
+        server.set_identity_tokens([token])
+
+    async def __aenter__(self) -> Self:
+        """Start to listen.
+
+        Raises:
+            EndpointTaken: the address cannot be bound.
+        """
+        try:
+            await self._server.start()
+        except OSError as error:
+            raise EndpointTaken(
+                f"{self._endpoint.host}:{self._endpoint.port}: cannot listen there "
+                f"({error.strerror}); expected a free port of this machine"
+            ) from error
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._server.stop()
+
+    @property
+    def url(self) -> str:
+        """Return the endpoint's URL with the port in use."""
+        return f"opc.tcp://{self._endpoint.host}:{self._server.bserver.port}"
+
+    @property
+    def dropped(self) -> int:
+        """Return how many values left a full queue unsent."""
+        return self._subscriptions.dropped
+
+    def fullest(self) -> float:
+        """Return the fill level of the fullest monitored-item queue, 0 to 1."""
+        clients = self._server.bserver.clients if self._server.bserver else []
+        return self._subscriptions.fullest({id(c.processor) for c in clients})
+
+    def watched(self) -> int:
+        """Return how many process variables have at least one monitored item."""
+        return sum(
+            bool(self._value_of(node).datachange_callbacks)
+            for node, variable in zip(self._nodes, self.variables, strict=True)
+            if variable.process
+        )
+
+    def _value_of(self, node: Any) -> Any:  # noqa: ANN401  asyncua's AttributeValue
+        return self._space[node].attributes[ua.AttributeIds.Value]
+
+    async def write(self, instant: Instant) -> None:
+        """Put values into their variables and into all queues, in order."""
+        source = _EPOCH + timedelta(microseconds=instant.time)
+        server = datetime.fromtimestamp(time.time(), UTC)
+        statuses = instant.statuses or (0,) * len(instant.nodes)
+        for node, value, status in zip(
+            instant.nodes, instant.values, statuses, strict=True
+        ):
+            await self._space.write_attribute_value(
+                self._nodes[node],
+                ua.AttributeIds.Value,
+                _Sent(
+                    self._variant(node, value),
+                    ua.StatusCode(status) if status else _GOOD,
+                    source,
+                    server,
+                ),
+            )
+
+    def _variant(self, node: int, value: Value) -> Any:  # noqa: ANN401  Variant
+        if value is None:
+            return ua.Variant(None, ua.VariantType.Null)
+        return ua.Variant(self._python[node](value), self._types[node])

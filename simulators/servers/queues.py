@@ -1,0 +1,85 @@
+"""Monitored-item queues of an asyncua server: how full they are, and what they lose.
+
+asyncua 2.1 drops the oldest value of a full queue silently. Here the next value that
+stays gets the Overflow bit, as OPC UA Part 4 asks of servers, and the loss is counted.
+
+Bounded by: each monitored item's revised queue size. When full: the oldest value goes,
+the oldest that stays is marked. Order: kept. Duplicates: none. On cancel: nothing is
+kept; a stopped server forgets its subscriptions.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from asyncua import ua
+from asyncua.server.subscription_service import SubscriptionService
+
+if TYPE_CHECKING:
+    from asyncua import Server
+
+OVERFLOW = 0x0480
+"""InfoType DataValue with the Overflow bit."""
+
+
+class MarkingSubscriptions(SubscriptionService):  # type: ignore[misc]
+    """asyncua's subscriptions with queues that mark and count what they drop."""
+
+    def __init__(self, server: Server) -> None:
+        super().__init__(server.iserver.aspace, server.iserver)
+        self.dropped = 0
+        """Values that left a full queue unsent."""
+
+    async def create_subscription(self, *args: Any, **keywords: Any) -> Any:  # noqa: ANN401
+        """As asyncua does, with a marking queue."""
+        result = await super().create_subscription(*args, **keywords)
+        subscription = self.subscriptions[result.SubscriptionId]
+        subscription.enqueue_datachange_event = partial(self._enqueue, subscription)
+        return result
+
+    async def _enqueue(
+        self,
+        subscription: Any,  # noqa: ANN401
+        item: int,
+        event: Any,  # noqa: ANN401
+        size: int,
+    ) -> None:
+        queue = subscription._triggered_datachanges.get(item)  # noqa: SLF001
+        full = queue is not None and 0 < size <= len(queue)
+        await subscription._enqueue_event(  # noqa: SLF001
+            item,
+            event,
+            size,
+            subscription._triggered_datachanges,  # noqa: SLF001
+        )
+        if full:
+            self.dropped += 1
+            if size > 1:
+                _mark(queue[0])
+
+    def fullest(self, connected: set[int]) -> float:
+        """Return the fill level of the fullest queue that a client still empties.
+
+        Args:
+            connected: ids of the connections (asyncua's processors) that live. Queues
+                of clients that are gone are not counted: nobody would empty them.
+        """
+        level = 0.0
+        for subscription in self.subscriptions.values():
+            source = getattr(subscription.pub_request_callback, "__self__", None)
+            if id(source) not in connected:
+                continue
+            queues = subscription._triggered_datachanges  # noqa: SLF001
+            items = subscription.monitored_item_srv._monitored_items  # noqa: SLF001
+            for item, queue in queues.items():
+                if item in items:
+                    level = max(level, len(queue) / max(items[item].queue_size, 1))
+        return level
+
+
+def _mark(event: Any) -> None:  # noqa: ANN401  MonitoredItemNotification
+    status = event.Value.StatusCode
+    marked = ua.StatusCode((status.value if status else 0) | OVERFLOW)
+    event.Value = dataclasses.replace(event.Value, StatusCode=marked)

@@ -1,0 +1,72 @@
+"""Variables of the flat DCS profile: where they stand and what they hold. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from simulators.tags import CONTEXT, TAGS, Kind, Tag
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from simulators.units import Unit
+
+NAMESPACE = "urn:fedbatch:simulated-plant"
+"""Namespace of every node that is not the standard's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Variable:
+    """One variable of a server."""
+
+    node: str
+    """Identifier of its string NodeId in NAMESPACE, for example BR101.TIC-101.PV."""
+    path: tuple[str, ...]
+    """Browse names from Objects to the variable itself, the last included."""
+    kind: Kind
+    description: str = ""
+    unit: Unit | None = None
+    range: tuple[float, float] | None = None
+    """EURange; numbers only."""
+    process: bool = True
+    """Whether it belongs to the process (else to the server's own health)."""
+
+
+HEARTBEAT = "Heartbeat"
+
+
+def heartbeat(site: str) -> Variable:
+    """Return the variable that shows that the plant's loop lives."""
+    return Variable(
+        node=HEARTBEAT,
+        path=(site, HEARTBEAT),
+        kind=Kind.DOUBLE,
+        description="Wall clock of the plant's loop, s since 1970 UTC, each second",
+        process=False,
+    )
+
+
+def of_vessel(site: str, area: str, vessel: str) -> list[Variable]:
+    """Return process tags, then context, of one vessel."""
+    return [_variable((site, area, vessel), tag) for tag in (*TAGS, *CONTEXT)]
+
+
+def _variable(place: tuple[str, ...], tag: Tag) -> Variable:
+    analogue = tag.kind is Kind.DOUBLE
+    return Variable(
+        node=f"{place[-1]}.{tag.name}",
+        path=(*place, *tag.name.split(".")),
+        kind=tag.kind,
+        description=tag.description,
+        unit=tag.unit if analogue else None,
+        range=(tag.low, tag.high) if analogue else None,
+    )
+
+
+def of_plant(site: str, area: str, vessels: Sequence[str]) -> list[Variable]:
+    """Return the heartbeat, then the variables of each vessel in turn."""
+    variables = [heartbeat(site)]
+    for vessel in vessels:
+        variables += of_vessel(site, area, vessel)
+    return variables
