@@ -35,7 +35,7 @@ class LastReadings:
     Duplicates: a row equal to the last one of its tag is dropped; a row that differs
     never is. On cancel: nothing waits here.
 
-    What `fresh` returned counts as delivered: append it, repeat the append until it
+    What `fresh` passed counts as delivered: append it, repeat the append until it
     succeeds, or give it back with `forget`, else its next delivery is dropped.
     """
 
@@ -48,14 +48,14 @@ class LastReadings:
     def __len__(self) -> int:
         return int(self._seen.sum())
 
-    def fresh(self, block: Block) -> tuple[Block, int]:
-        """Return the rows that are no immediate re-delivery, and how many were.
+    def fresh(self, block: Block) -> NDArray[np.bool_]:
+        """Return per row whether it is a new delivery, and remember all rows.
 
         A row is compared with the row of its tag before it, in this block or in an
-        earlier one. All rows are remembered.
+        earlier one.
         """
         if not len(block):
-            return block, 0
+            return np.empty(0, np.bool_)
         self._make_room(block.tag)
         order = np.argsort(block.tag, kind="stable")
         tag, time, tie = block.tag[order], block.time[order], block.tie[order]
@@ -72,8 +72,9 @@ class LastReadings:
         last = np.append(first[1:], True)
         self._time[place], self._tie[place] = time[last], tie[last]
         self._seen[place] = True
-        dropped = int(again.sum())
-        return (block.take(np.sort(order[~again])), dropped) if dropped else (block, 0)
+        fresh = np.empty(len(tag), np.bool_)
+        fresh[order] = ~again
+        return fresh
 
     def forget(self, block: Block) -> None:
         """Let the next row of each of the block's tags pass, whatever it is."""
@@ -100,7 +101,7 @@ class LastReadings:
     def save(self, path: Path, *, log: str) -> None:
         """Write everything to `path` durably; the file is whole or the old one.
 
-        Call it only when all that `fresh` returned is durable in the log.
+        Call it only when all that `fresh` passed is durable in the log.
 
         Args:
             path: the file; a neighbour `*.new` is written first.

@@ -33,43 +33,34 @@ def block(*rows: Row) -> Block:
     )
 
 
-def rows_of(found: Block) -> list[Row]:
-    columns = found.tag.tolist(), found.time.tolist(), found.tie.tolist()
-    return list(zip(*columns, strict=True))
-
-
-def test_what_a_new_subscription_delivers_again_is_dropped_and_counted() -> None:
+def test_what_a_new_subscription_delivers_again_is_not_fresh() -> None:
     last = LastReadings()
-    last.fresh(block((1, 10, 5), (2, 10, 5)))
-    found, dropped = last.fresh(block((1, 10, 5), (2, 11, 5), (3, 10, 5)))
-    assert (rows_of(found), dropped) == ([(2, 11, 5), (3, 10, 5)], 1)
+    assert last.fresh(block((1, 10, 5), (2, 10, 5))).all()
+    again = last.fresh(block((1, 10, 5), (2, 11, 5), (3, 10, 5)))
+    assert again.tolist() == [False, True, True]
 
 
-def test_a_run_of_equal_rows_inside_a_block_becomes_one() -> None:
-    found, dropped = LastReadings().fresh(
-        block((1, 10, 5), (2, 10, 5), (1, 10, 5), (1, 10, 5))
-    )
-    assert (rows_of(found), dropped) == ([(1, 10, 5), (2, 10, 5)], 2)
+def test_of_a_run_of_equal_rows_inside_a_block_the_first_is_fresh() -> None:
+    rows = block((1, 10, 5), (2, 10, 5), (1, 10, 5), (1, 10, 5))
+    assert LastReadings().fresh(rows).tolist() == [True, True, False, False]
 
 
 def test_another_tie_at_one_time_is_another_reading() -> None:
     last = LastReadings()
     last.fresh(block((1, 10, 5)))
-    found, dropped = last.fresh(block((1, 10, 6), (1, 10, 5)))
-    assert (len(found), dropped) == (2, 0)
+    assert last.fresh(block((1, 10, 6), (1, 10, 5))).all()
 
 
-def test_a_block_of_no_rows_is_returned_as_it_is() -> None:
-    assert LastReadings().fresh(empty())[1] == 0
+def test_a_block_of_no_rows_has_no_fresh_ones() -> None:
+    assert LastReadings().fresh(empty()).tolist() == []
 
 
 def test_a_block_given_back_is_fresh_when_it_comes_again() -> None:
     last = LastReadings()
-    first = block((1, 10, 5), (2, 10, 5))
-    last.fresh(first)
+    rows = block((1, 10, 5), (2, 10, 5))
+    last.fresh(rows)
     last.forget(block((1, 10, 5), (9, 1, 1)))
-    found, dropped = last.fresh(first)
-    assert (rows_of(found), dropped) == ([(1, 10, 5)], 1)
+    assert last.fresh(rows).tolist() == [True, False]
 
 
 small = st.integers(-2, 2)
@@ -77,19 +68,16 @@ blocks = st.lists(st.lists(st.tuples(small, small, small), max_size=12), max_siz
 
 
 @given(blocks)
-def test_it_drops_exactly_what_a_dictionary_of_last_rows_would(
+def test_it_knows_exactly_what_a_dictionary_of_last_rows_would(
     stream: list[list[Row]],
 ) -> None:
     last, memory = LastReadings(), dict[int, Row]()
     for rows in stream:
         expected = []
         for row in rows:
-            if memory.get(row[0]) != row:
-                expected.append(row)
+            expected.append(memory.get(row[0]) != row)
             memory[row[0]] = row
-        found, dropped = last.fresh(block(*rows))
-        assert rows_of(found) == expected
-        assert dropped == len(rows) - len(expected)
+        assert last.fresh(block(*rows)).tolist() == expected
 
 
 def saved(path: Path) -> LastReadings:
@@ -103,8 +91,8 @@ def test_a_saved_memory_drops_the_same_after_a_restart(tmp_path: Path) -> None:
     path = tmp_path / "last"
     saved(path)
     restored = LastReadings.restore(path, log="epoch")
-    _, dropped = restored.fresh(block((1, 10, 5), (70_000, 2**60, -5)))
-    assert (dropped, len(restored)) == (2, 2)
+    assert len(restored) == 2
+    assert not restored.fresh(block((1, 10, 5), (70_000, 2**60, -5))).any()
     assert [entry.name for entry in tmp_path.iterdir()] == ["last"]
 
 
