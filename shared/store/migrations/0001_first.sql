@@ -55,18 +55,18 @@ create table reading (
     time        timestamptz not null,
     value       double precision,
     received    timestamptz not null,
+    generation  bigint not null,
     tag         int not null,
     tie         int not null,
     status      int not null,
     server      int not null,
-    generation  int not null,
     text        text
 );
 create unique index reading_key on reading (tag, time, tie);
 
 -- Where each stored reading came from: one row per archived transaction and partition.
 create table block (
-    generation    int primary key generated always as identity,
+    generation    bigint primary key generated always as identity,
     stored_at     timestamptz not null default clock_timestamp(),
     topic         text not null,
     partition     int not null,
@@ -84,7 +84,7 @@ create table position (
     epoch       text not null,
     next_offset bigint not null,
     primary key (topic, partition)
-);
+) with (fillfactor = 50);
 
 create table gap (
     id          bigint primary key generated always as identity,
@@ -100,15 +100,34 @@ create table gap (
 create unique index gap_key on gap (server, cause, since, coalesce(tags, '{}'));
 create index gap_range on gap (since, until);
 
--- Readings counted per vessel, minute of source time and hop.
-create table ledger (
-    vessel  text not null,
-    minute  timestamptz not null,
-    hop     text not null,
-    tag     int not null,
-    count   bigint not null,
-    primary key (vessel, minute, hop, tag)
+-- Readings counted by hop, minute of source time and tag, one row per transaction that
+-- counted (later one per hour): counts[i] readings of tags[i] in minutes[i]. Minutes are
+-- since 1970. Rows are only added up, never replaced.
+create table ledger_part (
+    id           bigint primary key generated always as identity,
+    hop          text not null,
+    first_minute int not null,
+    last_minute  int not null,
+    tags         int[] not null,
+    minutes      int[] not null,
+    counts       int[] not null,
+    sealed       boolean not null default false
 );
+create index ledger_part_range on ledger_part (last_minute, first_minute);
+create index ledger_part_open on ledger_part (last_minute) where not sealed;
+
+create view ledger as
+select coalesce(
+           (select tag.vessel from tag where tag.id = cell.tag
+            order by valid_from desc limit 1), '') as vessel,
+       to_timestamp(cell.minute * 60.0) as minute,
+       cell.hop, cell.tag, cell.count
+from (
+    select part.hop, counted.minute, counted.tag, sum(counted.count)::bigint as count
+    from ledger_part part,
+         unnest(part.tags, part.minutes, part.counts) as counted (tag, minute, count)
+    group by part.hop, counted.minute, counted.tag
+) as cell;
 
 create table batch (
     vessel      text not null,
@@ -136,7 +155,7 @@ create table latest (
     text     text,
     status   int not null,
     received timestamptz not null
-);
+) with (fillfactor = 50);
 
 -- What could not be stored as it came; the bytes stay in the dead-letter topic.
 create table quarantine (
