@@ -1,7 +1,7 @@
 """The vessels: culture, gases, acids, heat and weights advanced together. Pure.
 
 Every field is an array over the vessels. Steps up to 60 s: first-order processes are
-advanced exactly, the culture by Runge-Kutta; nothing becomes unstable beyond, but the
+advanced exactly, the culture by the midpoint rule; nothing becomes unstable beyond, but the
 control loops around it get coarse.
 """
 
@@ -162,7 +162,7 @@ def advance(
     cells = Exchange(rates.oxygen * state.viable, rates.carbon_dioxide * state.viable)
     following = replace(
         state,
-        culture=cho.step(state.culture, around, parameters, hours),
+        culture=cho.short_step(state.culture, rates, around, parameters, hours),
         antifoam=state.antifoam * np.exp(-hours / ANTIFOAM_FADES_H),
         feed_l=state.feed_l + flows_lph[0] * hours,
         base_l=state.base_l + flows_lph[1] * hours,

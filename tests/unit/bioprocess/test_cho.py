@@ -119,3 +119,13 @@ def test_an_empty_vessel_stays_without_cells() -> None:
     after = cho.step(state, Environment(), Parameters(), 24.0)
     assert after[State.VIABLE, 0] == 0.0
     assert after[State.GLUCOSE, 0] == 33.0
+
+
+def test_short_steps_agree_with_the_long_ones() -> None:
+    p, around = Parameters(), Environment(inflow_lph=2.0, glucose_in=300.0)
+    long = short = cho.inoculated(viable=5.0)
+    for _ in range(30):
+        now = cho.rates(short, around, p)
+        short = cho.short_step(short, now, around, p, 1 / 30)
+    long = cho.step(long, around, p, 1.0)
+    assert short == pytest.approx(long, rel=1e-6)
