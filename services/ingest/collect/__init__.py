@@ -1,0 +1,1 @@
+"""The collector: from OPC UA servers to the log, with every loss declared."""

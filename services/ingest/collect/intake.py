@@ -1,0 +1,215 @@
+"""From a decoded notification to the log: count, drop repeats, split, hand over."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from services.ingest.collect.gaps import NEVER, Front, marking
+from services.ingest.collect.writer import Rows
+from shared.domain import US_PER_S, Kind, Origin
+from shared.wire import ReadingsHeader, encode_readings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from numpy.typing import NDArray
+
+    from services.ingest.collect.ledger import Ledger
+    from services.ingest.collect.losses import Losses
+    from services.ingest.collect.plan import Layout, Plan
+    from services.ingest.collect.writer import Writer
+    from services.ingest.last_readings import LastReadings
+    from services.ingest.opcua.decode import Publish
+    from shared.readings import Block
+
+_YEAR_2000 = 946_684_800 * US_PER_S
+_DAY_US = 86_400 * US_PER_S
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where the readings of a notification come from."""
+
+    server: str
+    session: str
+    configuration: int
+    origin: Origin
+
+
+class Intake:
+    """One server's way into the writer.
+
+    Bounded by: the writer. When full: the caller asks the server for no more. Order:
+    as the notifications come. Duplicates: immediate re-deliveries are dropped and
+    counted. On cancel: what is not durable is not acknowledged.
+    """
+
+    def __init__(
+        self,
+        layout: Layout,
+        writer: Writer,
+        *,
+        last: LastReadings,
+        ledger: Ledger,
+        losses: Losses,
+        dead_letter: Callable[[dict[str, str], bytes], None],
+    ) -> None:
+        self._layout = layout
+        self._writer = writer
+        self._last = last
+        self._ledger = ledger
+        self._losses = losses
+        self._dead_letter = dead_letter
+        self.durable = Front()
+        """What is on the log."""
+        self._newest: NDArray[np.int64] = np.empty(0, np.int64)
+
+    def follow(self, plan: Plan, tags: NDArray[np.int32]) -> None:
+        """Take a configuration and the handles of its tags."""
+        self._layout.follow(plan, tags)
+        self._ledger.follow(tags)
+        self.durable.grow(len(tags))
+        self._losses.seen.grow(len(tags))
+        more = len(tags) - len(self._newest)
+        self._newest = np.append(self._newest, np.full(more, NEVER))
+
+    def take(
+        self, publish: Publish, source: Source, received: int, safe: Callable[[], None]
+    ) -> None:
+        """Hand a notification's readings to the writer.
+
+        Args:
+            publish: with its readings in order of arrival.
+            source: what their records say of them.
+            received: us UTC.
+            safe: called once every reading of it is durable, at once if none is new.
+        """
+        block = publish.block
+        handle = self._layout.handles(block.tag)
+        self._ledger.count("seen", handle, block.time)
+        self._count_refused(publish)
+        self._declare_overflow(publish, handle)
+        self._newest[handle] = block.time
+        believed = marking(block.time, block.status, block.received)
+        self._losses.observe(
+            handle[believed], block.time[believed], received, more=publish.more
+        )
+        new = self._without_repeats(block, handle)
+        strange = _strange(new.time, new.received)
+        if strange.any():
+            self._quarantine(new.take(strange), source, publish)
+            new = new.take(~strange)
+        mark = _Mark(handle[believed], block.time[believed], publish.more)
+        self._split(new, source, _Delivery(self, publish, new, mark, safe))
+
+    def _without_repeats(self, block: Block, handle: NDArray[np.intp]) -> Block:
+        fresh = self._last.fresh(block)
+        if fresh.all():
+            return block
+        self._ledger.count("duplicate", handle[~fresh], block.time[~fresh])
+        return block.take(fresh)
+
+    def _split(self, new: Block, source: Source, delivery: _Delivery) -> None:
+        partition = self._layout.partition[self._layout.handles(new.tag)]
+        wanted = np.unique(partition).tolist()
+        delivery.parts = max(1, len(wanted))
+        for number in wanted:
+            chosen = partition == number
+            rows = Rows(
+                new if chosen.all() else new.take(chosen),
+                source.server,
+                source.session,
+                delivery.publish.sequence,
+                source.origin,
+                source.configuration,
+            )
+            self._writer.put(number, rows, delivery.part_done)
+        if not wanted:
+            delivery.part_done()
+
+    def _declare_overflow(self, publish: Publish, handle: NDArray[np.intp]) -> None:
+        if not len(publish.overflow):
+            return
+        of = self._layout.handles(publish.overflow)
+        first = np.array([np.flatnonzero(handle == h)[0] for h in of], np.intp)
+        before = self._newest[of]
+        known = before != NEVER
+        self._losses.overflowed(
+            publish.overflow[known],
+            before[known],
+            publish.block.time[first[known]],
+        )
+
+    def _count_refused(self, publish: Publish) -> None:
+        if not publish.refused:
+            return
+        tags = np.array([what.tag for what in publish.refused], np.int32)
+        times = np.array([what.time for what in publish.refused], np.int64)
+        self._ledger.count("quarantined", self._layout.handles(tags), times)
+
+    def _quarantine(self, block: Block, source: Source, publish: Publish) -> None:
+        """Keep readings of impossible times where they harm no watermark."""
+        handle = self._layout.handles(block.tag)
+        self._ledger.count("quarantined", handle, block.received)
+        number = publish.sequence
+        header = ReadingsHeader(
+            source.origin,
+            source.server,
+            source.session,
+            (number, number),
+            source.configuration,
+        )
+        headers, value = encode_readings(block, header)
+        reason = "source time before 2000 or more than a day ahead of the collector"
+        self._dead_letter(
+            headers | {"kind": Kind.DEAD_LETTER.value, "reason": reason}, value
+        )
+
+    def settle(self, new: Block, mark: _Mark) -> None:
+        """Count readings that are on the log now, and move its front."""
+        self._ledger.count("spooled", self._layout.handles(new.tag), new.time)
+        each = self._layout.each[mark.handle]
+        self.durable.observe(mark.handle[each], mark.time[each], more=mark.more)
+
+
+@dataclass(frozen=True, slots=True)
+class _Mark:
+    """Readings of a notification whose source times can be believed."""
+
+    handle: NDArray[np.intp]
+    time: NDArray[np.int64]
+    more: bool
+
+
+class _Delivery:
+    """Counts the partitions that a notification still waits for."""
+
+    def __init__(
+        self,
+        intake: Intake,
+        publish: Publish,
+        new: Block,
+        mark: _Mark,
+        safe: Callable[[], None],
+    ) -> None:
+        self._intake = intake
+        self.publish = publish
+        self._new = new
+        self._mark = mark
+        self._safe = safe
+        self.parts = 0
+
+    def part_done(self) -> None:
+        """One partition has its rows."""
+        self.parts -= 1
+        if self.parts == 0:
+            self._intake.settle(self._new, self._mark)
+            self._safe()
+
+
+def _strange(time: NDArray[np.int64], received: NDArray[np.int64]) -> NDArray[np.bool_]:
+    strange: NDArray[np.bool_] = (time < _YEAR_2000) | (time > received + _DAY_US)
+    return strange

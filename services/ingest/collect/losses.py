@@ -1,0 +1,151 @@
+"""The gaps of one server: opened when a loss is noticed, closed by what comes after.
+
+One gap of the whole server is open at a time: a second loss before the first readings
+after it belongs to the first. Single tags that the server refuses have their own.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from services.ingest.collect.gaps import Closing, Front
+from services.ingest.collect.recovery import reached
+from shared.domain import Gap, GapCause
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
+    from numpy.typing import NDArray
+
+    from services.ingest.collect.memory import ServerMemory
+    from services.ingest.collect.plan import Layout
+    from shared.readings import Block
+
+
+class Losses:
+    """Declares what may be missing of one server's readings.
+
+    Invariant: `memory` says which gaps are open, so that a crash can close them.
+    """
+
+    def __init__(
+        self,
+        server: str,
+        layout: Layout,
+        memory: ServerMemory,
+        declare: Callable[[Gap], None],
+    ) -> None:
+        self._server = server
+        self._layout = layout
+        self._memory = memory
+        self._declare = declare
+        self.seen = Front()
+        """What has arrived, whether durable yet or not."""
+        self._closing: Closing | None = None
+
+    def after_start(
+        self, partitions: Sequence[Sequence[Block]], interval_us: int
+    ) -> None:
+        """Declare the time in which no collector ran, or go on with an open gap.
+
+        Args:
+            partitions: the readings at the end of the log (see collect.recovery).
+            interval_us: publishing interval.
+        """
+        for blocks in partitions:
+            for block in blocks:
+                known = block.take(np.isin(block.tag, self._layout.tags))
+                self.seen.recall(self._layout.handles(known.tag), known.time)
+        end = reached(partitions, self._layout)
+        if end is not None and (self._memory.reached or 0) < end:
+            self._memory.reached = end
+        if self._memory.cause is not None:
+            self._watch(self._memory.start, interval_us)
+        elif self._memory.reached is not None:
+            self._open(GapCause.COLLECTOR_DOWN, self._memory.reached, interval_us, "")
+
+    def lost(self, cause: GapCause, interval_us: int, detail: str) -> None:
+        """Declare that from now on readings may be missing."""
+        until = self.seen.reached()
+        if self._memory.cause is not None:
+            if self._closing is not None:
+                self._closing.expect(self._layout.each)
+        elif until is not None:
+            self._open(cause, until, interval_us, detail)
+
+    def _open(self, cause: GapCause, until: int, interval_us: int, detail: str) -> None:
+        self._memory.cause, self._memory.start = cause, until + 1
+        self._watch(until + 1, interval_us)
+        self._declare(Gap(self._server, cause, until + 1, None, detail=detail))
+
+    def _watch(self, start: int, interval_us: int) -> None:
+        self._closing = Closing(start, self._layout.each, interval_us)
+
+    def observe(
+        self,
+        handle: NDArray[np.intp],
+        time: NDArray[np.int64],
+        received: int,
+        *,
+        more: bool,
+    ) -> None:
+        """Take the readings of one notification, in order of arrival."""
+        self._close_refused(handle, time)
+        each = self._layout.each[handle]
+        handle, time = handle[each], time[each]
+        self.seen.observe(handle, time, more=more)
+        if self._closing is None or self._memory.cause is None:
+            return
+        end = self._closing.observe(handle, time, received)
+        if end is not None:
+            cause, start = self._memory.cause, self._memory.start
+            self._closing = self._memory.cause = None
+            self._declare(Gap(self._server, cause, start, max(start, end)))
+
+    def overflowed(
+        self,
+        tags: NDArray[np.int32],
+        before: NDArray[np.int64],
+        until: NDArray[np.int64],
+    ) -> None:
+        """Declare that the server's queues dropped values between two readings.
+
+        Args:
+            tags: each once.
+            before: time of each tag's reading before, us; NEVER-like when unknown.
+            until: time of its first reading after, us.
+        """
+        for tag, start, end in zip(
+            tags.tolist(), before.tolist(), until.tolist(), strict=True
+        ):
+            if start < end:
+                detail = "the server's queue for this tag overflowed"
+                cause = GapCause.QUEUE_OVERFLOW
+                self._declare(
+                    Gap(self._server, cause, start + 1, end, (tag,), None, detail)
+                )
+
+    def refused(self, tag: int, handle: int, detail: str) -> None:
+        """Declare that a tag that was heard before is no longer served."""
+        if tag in self._memory.refused:
+            return
+        newest = self.seen.newest(handle)
+        if newest is None:
+            return
+        self._memory.refused[tag] = newest + 1
+        cause = GapCause.TAG_REFUSED
+        self._declare(Gap(self._server, cause, newest + 1, None, (tag,), detail=detail))
+
+    def _close_refused(self, handle: NDArray[np.intp], time: NDArray[np.int64]) -> None:
+        if not self._memory.refused:
+            return
+        heard = self._layout.tags[handle]
+        for tag in [*self._memory.refused]:
+            places = np.flatnonzero(heard == tag)
+            if len(places):
+                start = self._memory.refused.pop(tag)
+                end = max(start, int(time[places[0]]))
+                cause = GapCause.TAG_REFUSED
+                self._declare(Gap(self._server, cause, start, end, (tag,)))

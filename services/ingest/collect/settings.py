@@ -1,0 +1,35 @@
+"""Settings of the collector: FEDBATCH_COLLECTOR_..."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import ClassVar
+
+from pydantic import Field, SecretStr
+from pydantic_settings import SettingsConfigDict
+
+from shared.settings import BusSettings, ServiceSettings, Timeouts
+
+
+class CollectorSettings(ServiceSettings):
+    """Where the collector writes, and what it may not find in plant.yaml."""
+
+    model_config = SettingsConfigDict(env_prefix="FEDBATCH_COLLECTOR_")
+    service: ClassVar[str] = "collector"
+
+    bus: BusSettings
+    spool: Path
+    """Folder of the collector's own: what it saw last, its certificates, and, before
+    Kafka, the spool."""
+    passwords: dict[str, SecretStr] = Field(default_factory=dict)
+    """Password of a server's user, by the server's name in lower case with every run
+    of other characters than letters and digits as one underscore."""
+    timeouts: Timeouts = Timeouts()
+
+    def password(self, server: str) -> str | None:
+        """Return the password for the server of that name; None if there is none."""
+        key = re.sub(r"[^a-z0-9]+", "_", server.lower())
+        found = {name.lower(): secret for name, secret in self.passwords.items()}
+        secret = found.get(key)
+        return None if secret is None else secret.get_secret_value()
