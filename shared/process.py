@@ -16,7 +16,7 @@ import os
 import signal
 import sys
 import time
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from shared.domain import FedbatchError
 
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from shared.settings import ServiceSettings
 
 _log = logging.getLogger(__name__)
+
+S = TypeVar("S", bound="ServiceSettings")
 
 _PR_SET_PDEATHSIG = 1
 _QUIET = ("asyncua", "aiokafka", "asyncio", "uvicorn.access")
@@ -69,8 +71,8 @@ def stop_with_parent(signal_number: int = signal.SIGTERM) -> None:
 
 
 def run(
-    load: Callable[[], ServiceSettings],
-    main: Callable[[ServiceSettings], Coroutine[object, object, None]],
+    load: Callable[[], S],
+    main: Callable[[S], Coroutine[object, object, None]],
     service: str,
 ) -> int:
     """Run `main` with loaded settings until it ends or a signal comes.
