@@ -65,10 +65,12 @@ class KafkaBus:
         *,
         topic_settings: Mapping[str, str] | None = None,
         session_s: float = SESSION_S,
+        append_timeout_s: float = APPEND_TIMEOUT_S,
     ) -> None:
         self._cluster = Cluster(settings)
         self._topic_settings = TOPIC_SETTINGS | dict(topic_settings or {})
         self._session_s = session_s
+        self._append_timeout_s = append_timeout_s
         self._producer: AIOKafkaProducer | None = None
         self._connecting = asyncio.Lock()
         self._turns: dict[TopicPartition, asyncio.Lock] = {}
@@ -185,11 +187,11 @@ class KafkaBus:
 
     async def _fate(self, at: TopicPartition, delivery: _Delivery) -> int:
         """Wait for the acknowledgement; return the first offset."""
-        done, _ = await asyncio.wait([delivery.done], timeout=APPEND_TIMEOUT_S)
+        done, _ = await asyncio.wait([delivery.done], timeout=self._append_timeout_s)
         if not done:
             raise Unavailable(
                 f"Kafka, append to {at.topic}/{at.partition}: not acknowledged within "
-                f"{APPEND_TIMEOUT_S:.0f} s; still trying"
+                f"{self._append_timeout_s:.0f} s; still trying"
             )
         self._doubtful.pop(at, None)
         try:

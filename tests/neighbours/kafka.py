@@ -18,12 +18,12 @@ from typing import Self
 from tests.neighbours.missing import NeighbourMissing
 
 VERSION = "4.1.1"
-"""Apache Kafka's version; the same as in `kafka/pom.xml`."""
+"""Apache Kafka's version; the same as in `kafka_pom.xml`."""
 
 START_TIMEOUT_S = 90.0
 STOP_TIMEOUT_S = 30.0
 
-_POM = Path(__file__).parent / "kafka" / "pom.xml"
+_POM = Path(__file__).with_name("kafka_pom.xml")
 _JARS = Path(__file__).parents[2] / ".neighbours" / "kafka" / VERSION
 _STARTED = "Kafka Server started"
 _CLUSTER = "ZmVkYmF0Y2gtdGVzdHMtMQ"  # 16 bytes, base64 without padding: Kafka's Uuid
