@@ -146,6 +146,11 @@ class LocalBus:
         """Return what a partition occupies on the disk."""
         return await asyncio.to_thread(size_bytes, self._folder(at))
 
+    async def segment_starts(self, at: TopicPartition) -> list[Position]:
+        """Return where each segment of a partition starts, oldest first."""
+        listed = await asyncio.to_thread(segments, self._folder(at))
+        return [Position(segment.epoch, segment.base) for segment in listed]
+
     async def drop_oldest_segment(self, at: TopicPartition) -> Dropped | None:
         """Delete the oldest segment and say what it held.
 
