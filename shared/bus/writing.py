@@ -176,7 +176,7 @@ class LogFile:
             self._forget_connection()
             raise Unavailable(
                 f"log {self._at.topic}/{self._at.partition} in {self._folder}: "
-                f"{sum(map(len, calls))} records expected, none stored: {error}"
+                f"{sum(map(len, calls))} records not acknowledged: {error}"
             ) from error
 
     def close(self) -> None:
