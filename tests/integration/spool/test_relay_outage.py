@@ -77,11 +77,15 @@ async def relay_process(folder: Path, settings: BusSettings) -> AsyncIterator[Pr
         await started.wait()
 
 
+async def length(bus: Bus) -> int:
+    return (await bus.head(AT)).offset if await bus.partitions("plant") else 0
+
+
 async def arrived(bus: Bus, count: int) -> None:
     """Wait until the log holds so many records."""
     async with asyncio.timeout(PATIENCE_S):
-        while await bus.partitions("plant") == 0 or (await bus.head(AT)).offset < count:
-            await asyncio.sleep(0.02)  # another process appends; nothing tells us
+        while await length(bus) < count:  # noqa: ASYNC110  another process appends
+            await asyncio.sleep(0.02)
 
 
 async def keep_spooling(spool: LocalBus, first: int, count: int) -> None:
