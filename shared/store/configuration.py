@@ -43,7 +43,7 @@ on conflict (id, valid_from) do update set
 _ADD_PROVISIONAL = """
 insert into tag (id, valid_from, name, server, node, type, unit, stepped, report,
                  description, provisional)
-values ($1, $2, 'tag-' || $1, $3, '', 'number', '', false, 'each',
+values ($1::int, $2, 'tag-' || $1::int, $3, '', 'number', '', false, 'each',
         'met in a reading before any configuration named it', true)
 on conflict (id, valid_from) do nothing"""
 _ADD_SERVER = """

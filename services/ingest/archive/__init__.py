@@ -1,0 +1,1 @@
+"""The archiver: log to database, each reading exactly once, in its own process."""

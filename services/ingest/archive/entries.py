@@ -1,0 +1,156 @@
+"""What a record of the log says to the archiver. Pure."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shared.bus import Damaged, Position, Record
+from shared.domain import Gap, Kind, SubscriptionState
+from shared.plant import PlantInvalid, parse_plant
+from shared.readings import Block
+from shared.wire import (
+    ConfigurationRecord,
+    LedgerCounts,
+    NotUnderstood,
+    ReadingsHeader,
+    decode_configuration,
+    decode_gap,
+    decode_ledger,
+    decode_readings,
+    decode_subscriptions,
+)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+
+@dataclass(frozen=True, slots=True)
+class Readings:
+    """The readings of one record."""
+
+    header: ReadingsHeader
+    block: Block
+
+
+@dataclass(frozen=True, slots=True)
+class Subscriptions:
+    """Changed subscription states of a server."""
+
+    server: str
+    states: tuple[SubscriptionState, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """A record that cannot be understood, or that the database refuses."""
+
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Nothing:
+    """A record that the archiver has no part in, such as clock and liveness."""
+
+
+Meaning = (
+    Readings
+    | Gap
+    | Subscriptions
+    | tuple[LedgerCounts, ...]
+    | ConfigurationRecord
+    | Unreadable
+    | Nothing
+    | Damaged
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One record, or one damaged stretch, with what it means."""
+
+    source: Record | Damaged
+    meaning: Meaning
+
+    @property
+    def first(self) -> Position:
+        """Where it begins in the log."""
+        if isinstance(self.source, Damaged):
+            return self.source.first
+        return self.source.position
+
+    @property
+    def next(self) -> Position:
+        """Where the log goes on behind it."""
+        last = self.first
+        if isinstance(self.source, Damaged):
+            last = self.source.last
+        return Position(last.epoch, last.offset + 1)
+
+    @property
+    def rows(self) -> int:
+        """Readings in it."""
+        return len(self.meaning.block) if isinstance(self.meaning, Readings) else 0
+
+    @property
+    def stands_alone(self) -> bool:
+        """Whether it gets a transaction of its own: what follows depends on it."""
+        return isinstance(self.meaning, ConfigurationRecord | Damaged)
+
+
+def read(source: Record | Damaged) -> Entry:
+    """Return what came from the log with its meaning; nothing is ever refused here."""
+    if isinstance(source, Damaged):
+        return Entry(source, source)
+    try:
+        return Entry(source, _meaning(source))
+    except (NotUnderstood, PlantInvalid) as error:
+        return Entry(source, Unreadable(str(error)))
+
+
+def _meaning(record: Record) -> Meaning:
+    kind = record.headers.get("kind")
+    if kind is None or kind not in set(Kind):
+        raise NotUnderstood(f"header kind {kind!r}: expected one of {sorted(Kind)}")
+    if kind == Kind.READINGS:
+        return Readings(*decode_readings(record.headers, record.value))
+    decode = _DECODERS.get(Kind(kind))
+    return Nothing() if decode is None else decode(record.value)
+
+
+def _subscriptions(value: bytes) -> Subscriptions:
+    return Subscriptions(*decode_subscriptions(value))
+
+
+def _configuration(value: bytes) -> ConfigurationRecord:
+    record = decode_configuration(value)
+    parse_plant(record.text, f"configuration version {record.version}")
+    return record
+
+
+_DECODERS: Mapping[Kind, Callable[[bytes], Meaning]] = {
+    Kind.GAP: decode_gap,
+    Kind.SUBSCRIPTIONS: _subscriptions,
+    Kind.LEDGER: decode_ledger,
+    Kind.CONFIGURATION: _configuration,
+}
+
+
+def portions(entries: Sequence[Entry], most_rows: int) -> list[list[Entry]]:
+    """Cut consecutive entries of a partition into transactions, order kept.
+
+    Args:
+        entries: oldest first.
+        most_rows: readings a portion may hold; a single larger record stays whole.
+    """
+    cut: list[list[Entry]] = []
+    rows = 0
+    for entry in entries:
+        fits = cut and not (entry.stands_alone or cut[-1][-1].stands_alone)
+        if fits and rows + entry.rows <= most_rows:
+            cut[-1].append(entry)
+            rows += entry.rows
+        else:
+            cut.append([entry])
+            rows = entry.rows
+    return cut
