@@ -8,9 +8,18 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TYPE_CHECKING, Self, TypeVar
 
-from shared.bus.interface import Damaged, Fenced, Position, Record, TopicPartition
+from shared.bus.interface import (
+    Damaged,
+    Fenced,
+    Position,
+    PositionUnknown,
+    Record,
+    TopicPartition,
+)
+from shared.bus.leases import FRESH
 from shared.bus.reading import LogReader
-from shared.bus.segments import Head, read_head
+from shared.bus.segments import read_head
+from shared.domain import Unavailable
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -38,7 +47,6 @@ class _Tail:
         self.position = position
         self._folder = folder
         self._reader = LogReader(at, folder)
-        self._seen: Head | None = None
         self._look_at = 0.0
 
     def may_have_more(self) -> bool:
@@ -73,6 +81,9 @@ def _after(delivered: Record | Damaged) -> Position:
     return Position(last.epoch, last.offset + 1)
 
 
+Fetched = tuple[_Tail, list[Record | Damaged]]
+
+
 class Tails:
     """Places in several partitions, read in turn by one thread."""
 
@@ -87,10 +98,14 @@ class Tails:
         return await asyncio.get_running_loop().run_in_executor(self._thread, call)
 
     async def place(self, at: TopicPartition, position: Position) -> None:
-        """Read from `position` on. Raises PositionUnknown, Unavailable."""
-        await self.remove(at)
+        """Read from `position` on; where that fails, nothing changes.
+
+        Raises:
+            PositionUnknown, Unavailable: as LogReader.check.
+        """
         tail = _Tail(at, self._folder(at), position)
         await self.run(tail.check)
+        await self.remove(at)
         self._tails[at] = tail
 
     async def remove(self, at: TopicPartition) -> None:
@@ -103,22 +118,45 @@ class Tails:
         """Return the oldest position kept. Raises Unavailable."""
         return await self.run(LogReader(at, self._folder(at)).start)
 
-    async def fetch(self, most: int) -> list[Record | Damaged]:
-        """Return what has arrived, in turn from every partition, about `most` bytes."""
+    async def fetch(self, most: int) -> list[Fetched]:
+        """Return what has arrived, in turn from every partition, about `most` bytes.
+
+        No place moves before `deliver`, so that a cancelled poll loses nothing.
+
+        Raises:
+            PositionUnknown, Unavailable: nothing was read before a place failed.
+        """
         order = sorted(self._tails)
         self._turn += 1
-        found: list[Record | Damaged] = []
+        fetched: list[Fetched] = []
         size = 0
         for index in range(len(order)):
-            tail = self._tails[order[(index + self._turn) % len(order)]]
-            if size < most and tail.may_have_more():
+            at = order[(index + self._turn) % len(order)]
+            tail = self._tails[at]
+            if size >= most or not tail.may_have_more():
+                continue
+            try:
                 part = await self.run(partial(tail.read, most - size))
-                tail.move_past(part)
-                found += part
+            except (PositionUnknown, Unavailable):
+                if not fetched:
+                    raise
+                break  # it fails again when its turn comes first
+            if part:
+                fetched.append((tail, part))
                 size += sum(
                     len(each.value) for each in part if isinstance(each, Record)
                 )
-        return found
+        return fetched
+
+    def deliver(self, fetched: list[Fetched]) -> list[Record | Damaged]:
+        """Move past what was fetched, and return it; without what is read no more."""
+        places = self._tails.values()
+        delivered: list[Record | Damaged] = []
+        for tail, part in fetched:
+            if tail in places:
+                tail.move_past(part)
+                delivered += part
+        return delivered
 
     async def close(self) -> None:
         """Close every file."""
@@ -163,7 +201,10 @@ class LocalReader:
         for at, position in list(self._unplaced.items()):
             await self._tails.place(at, position)
             del self._unplaced[at]
-        return await _until(deadline, lambda: self._tails.fetch(max_bytes))
+        return await _until(deadline, lambda: self._fetch(max_bytes))
+
+    async def _fetch(self, most: int) -> list[Record | Damaged]:
+        return self._tails.deliver(await self._tails.fetch(most))
 
 
 class LocalConsumer:
@@ -227,17 +268,17 @@ class LocalConsumer:
             await self._hold()
         if self._owned - self._placed:
             await self._place_new()
-        found = await self._tails.fetch(most)
+        fetched = await self._tails.fetch(most)
         if time.monotonic() >= self._held_until:
             await self._hold()
-        return [each for each in found if each.at in self._owned]
+        return self._tails.deliver(fetched)
 
     async def _hold(self) -> None:
         asked = time.monotonic()
         wanted = await self._tails.run(self._wanted)
         self._owned = await self._tails.run(lambda: self._leases.hold(wanted))
         self._hold_at = asked + min(HOLD_INTERVAL_S, self._lease_s / 3)
-        self._held_until = asked + self._lease_s
+        self._held_until = asked + self._lease_s * FRESH
         for at in self._placed - self._owned:
             self._placed.discard(at)
             await self._tails.remove(at)

@@ -66,8 +66,8 @@ class _Fetch:
         self, consumer: AIOKafkaConsumer, at: TopicPartition, position: Position
     ) -> None:
         """Read from `position` on. Raises PositionUnknown, Unavailable, Fenced."""
-        self.forget([at])
         await self._cluster.check(at, position)
+        self.forget([at])
         partition = self._cluster.partition(at)
         try:
             consumer.seek(partition, position.offset)

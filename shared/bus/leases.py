@@ -33,6 +33,9 @@ CREATE TABLE IF NOT EXISTS lease (
     topic TEXT, partition INTEGER, member TEXT, life TEXT, process TEXT, until REAL,
     PRIMARY KEY (topic, partition));
 """
+FRESH = 2 / 3
+"""A lease is written anew when less than this part of it is left: few fsyncs."""
+
 _OWNER = "SELECT member, life, process, until FROM lease WHERE topic=? AND partition=?"
 
 
@@ -42,26 +45,44 @@ class _Process:
 
     pid: int
     started: str
-    """Clock ticks after boot, and the boot's id."""
+    """Clock ticks after the boot."""
+    where: str
+    """The boot's id and the namespace of process ids."""
 
     @classmethod
     def named(cls, name: str) -> _Process:
-        pid, _, started = name.partition("@")
-        return cls(int(pid), started)
+        pid, started, where = name.split("@")
+        return cls(int(pid), started, where)
 
     def __str__(self) -> str:
-        return f"{self.pid}@{self.started}"
+        return f"{self.pid}@{self.started}@{self.where}"
 
 
 def _process(pid: int) -> _Process | None:
     """Return the process that has this id now; None when there is none."""
     try:
         stat = Path(f"/proc/{pid}/stat").read_text()
-        boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
     except (FileNotFoundError, ProcessLookupError):
         return None
     fields = stat.rpartition(")")[2].split()
-    return None if fields[0] in "ZX" else _Process(pid, f"{fields[19]}-{boot}")
+    return None if fields[0] in "ZX" else _Process(pid, fields[19], _where())
+
+
+def _where() -> str:
+    boot = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+    return f"{boot} {Path('/proc/self/ns/pid').readlink()}"
+
+
+def _is_dead(process: _Process) -> bool:
+    """Return whether a process is known to be gone.
+
+    One of an earlier boot is; one of another container cannot be judged by its id.
+    """
+    boot, _, namespace = process.where.partition(" ")
+    here, _, our_namespace = _where().partition(" ")
+    if boot != here:
+        return True
+    return namespace == our_namespace and _process(process.pid) != process
 
 
 class Leases:
@@ -98,7 +119,7 @@ class Leases:
         Raises:
             Fenced: a later life of this member has joined.
         """
-        until = time.monotonic() + self._lease_s
+        now = time.monotonic()
         mine = str(_process(os.getpid()))
         with self._transaction() as connection:
             self._check_life(connection)
@@ -106,8 +127,9 @@ class Leases:
             connection.executemany(
                 "INSERT OR REPLACE INTO lease VALUES (?, ?, ?, ?, ?, ?)",
                 [
-                    (at.topic, at.partition, self._member, self._life, mine, until)
+                    (*_key(at), self._member, self._life, mine, now + self._lease_s)
                     for at in owned
+                    if not self._is_fresh(connection, at, now)
                 ],
             )
         return owned
@@ -120,7 +142,7 @@ class Leases:
         """
         with self._transaction() as connection:
             for at, position in positions.items():
-                owner = connection.execute(_OWNER, (at.topic, at.partition)).fetchone()
+                owner = connection.execute(_OWNER, _key(at)).fetchone()
                 if owner is None or owner[1] != self._life:
                     raise Fenced(
                         f"{at.topic}/{at.partition} in {self._path}: expected owner "
@@ -129,7 +151,7 @@ class Leases:
                 connection.execute(
                     "INSERT OR REPLACE INTO position VALUES (?, ?, ?, ?, ?)",
                     (
-                        *(at.topic, at.partition, position.epoch, position.offset),
+                        *(*_key(at), position.epoch, position.offset),
                         _sum(at, position.epoch, position.offset),
                     ),
                 )
@@ -143,7 +165,7 @@ class Leases:
         with self._transaction() as connection:
             row = connection.execute(
                 "SELECT epoch, next, crc FROM position WHERE topic=? AND partition=?",
-                (at.topic, at.partition),
+                _key(at),
             ).fetchone()
         if row is None:
             return None
@@ -155,16 +177,24 @@ class Leases:
             )
         return Position(epoch, following)
 
+    def _is_fresh(
+        self, connection: sqlite3.Connection, at: TopicPartition, now: float
+    ) -> bool:
+        owner = connection.execute(_OWNER, _key(at)).fetchone()
+        return (
+            owner is not None
+            and owner[1] == self._life
+            and bool(owner[3] > now + self._lease_s * FRESH)
+        )
+
     def _may_take(self, connection: sqlite3.Connection, at: TopicPartition) -> bool:
-        owner = connection.execute(_OWNER, (at.topic, at.partition)).fetchone()
+        owner = connection.execute(_OWNER, _key(at)).fetchone()
         if owner is None:
             return True
         member, life, process, until = owner
         if life == self._life or member == self._member:
             return True
-        named = _Process.named(process)
-        now = _process(named.pid)
-        return time.monotonic() > until or now != named
+        return time.monotonic() > until or _is_dead(_Process.named(process))
 
     def _check_life(self, connection: sqlite3.Connection) -> None:
         row = connection.execute(
@@ -203,6 +233,10 @@ class Leases:
             self._connection.execute("PRAGMA synchronous=FULL")
             self._connection.executescript(_SCHEMA)
         return self._connection
+
+
+def _key(at: TopicPartition) -> tuple[str, int]:
+    return at.topic, at.partition
 
 
 def _sum(at: TopicPartition, epoch: object, following: object) -> int:

@@ -93,18 +93,15 @@ class LogWriter:
         loop = asyncio.get_running_loop()
         while group := self._take_group():
             calls = [append.messages for append in group]
+            outcome: list[Position] | Unavailable = Unavailable("the writer stopped")
             try:
-                positions = await loop.run_in_executor(
+                outcome = await loop.run_in_executor(
                     self._thread, self._file.append, calls
                 )
             except Unavailable as error:
-                for append in group:
-                    if not append.done.done():
-                        append.done.set_exception(_copy(error))
-                continue
-            for append, position in zip(group, positions, strict=True):
-                if not append.done.done():
-                    append.done.set_result(position)
+                outcome = error
+            finally:
+                _settle(group, outcome)
 
     def _take_group(self) -> list[_Append]:
         self._waiting = [each for each in self._waiting if not each.done.done()]
@@ -117,10 +114,17 @@ class LogWriter:
         return group
 
 
-def _copy(error: Unavailable) -> Unavailable:
-    copy = Unavailable(str(error))
-    copy.__cause__ = error.__cause__
-    return copy
+def _settle(group: list[_Append], outcome: list[Position] | Unavailable) -> None:
+    """Tell every caller that still waits what became of its append."""
+    for index, append in enumerate(group):
+        if append.done.done():
+            continue
+        if isinstance(outcome, Unavailable):
+            error = Unavailable(str(outcome))
+            error.__cause__ = outcome.__cause__
+            append.done.set_exception(error)
+        else:
+            append.done.set_result(outcome[index])
 
 
 class LogFile:
