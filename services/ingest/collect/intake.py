@@ -37,6 +37,8 @@ class Source:
     session: str
     configuration: int
     origin: Origin
+    fetched: bool = False
+    """Whether it was republished: the server's queues may have overflowed since."""
 
 
 class Intake:
@@ -95,7 +97,10 @@ class Intake:
         self._newest[handle] = block.time
         believed = marking(block.time, block.status, block.received)
         self._losses.observe(
-            handle[believed], block.time[believed], received, more=publish.more
+            handle[believed],
+            block.time[believed],
+            more=publish.more,
+            received=None if source.fetched else received,
         )
         new = self._without_repeats(block, handle)
         strange = _strange(new.time, new.received)

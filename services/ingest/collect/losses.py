@@ -87,16 +87,24 @@ class Losses:
         self,
         handle: NDArray[np.intp],
         time: NDArray[np.int64],
-        received: int,
         *,
         more: bool,
+        received: int | None,
     ) -> None:
-        """Take the readings of one notification, in order of arrival."""
+        """Take the readings of one notification, in order of arrival.
+
+        Args:
+            handle: of each reading.
+            time: source time of each, us UTC.
+            more: whether the round of publishing goes on.
+            received: us UTC; None for a notification fetched again: it ends no gap,
+                as not every server says that its queues overflowed after it.
+        """
         self._close_refused(handle, time)
         each = self._layout.each[handle]
         handle, time = handle[each], time[each]
         self.seen.observe(handle, time, more=more)
-        if self._closing is None or self._memory.cause is None:
+        if self._closing is None or self._memory.cause is None or received is None:
             return
         end = self._closing.observe(handle, time, received)
         if end is not None:

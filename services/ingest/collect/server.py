@@ -300,6 +300,7 @@ class Collection:
         self, publish: Publish, received: int, origin: Origin, pump: Pump
     ) -> None:
         subscription = publish.subscription
+        fetched = origin is Origin.REPUBLISHED
         if self._items.greets(publish.block.tag):
             origin = Origin.REPUBLISHED
         self._unsafe.add(publish.sequence)
@@ -308,7 +309,13 @@ class Collection:
             self._unsafe.discard(publish.sequence)
             pump.acknowledge(subscription, publish.sequence)
 
-        source = Source(self.plan.server.name, self._name, self.plan.version, origin)
+        source = Source(
+            server=self.plan.server.name,
+            session=self._name,
+            configuration=self.plan.version,
+            origin=origin,
+            fetched=fetched,
+        )
         self._intake.take(publish, source, received, safe)
         if publish.refused:
             self._subscription.refuse_values({w.tag: w.what for w in publish.refused})

@@ -96,6 +96,7 @@ class Pump:
     def _answered(self, task: asyncio.Task[Arrived]) -> None:
         self._asked.discard(task)
         if not task.cancelled():
+            task.exception()  # mark as seen; `next` raises it if it gets that far
             self._answers.put_nowait(task)
 
     async def _one(self) -> Arrived:
