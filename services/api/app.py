@@ -1,0 +1,117 @@
+"""The application: what it opens, its routes, and who answers errors."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING, Any
+
+from fastapi import Depends, FastAPI, Request
+
+from services.api.directory import Directory
+from services.api.health import Health
+from services.api.live import Live
+from services.api.problems import Problem, answer_problems, hint, nearest
+from services.api.routes import declared, health, page, plant, stream, summary, values
+from services.api.security import Admission
+from services.api.sources import Sources
+from shared.bus.open import open_bus
+from shared.domain import FedbatchError
+from shared.store.queries import Database
+
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator, Callable
+
+    from services.api.settings import ApiSettings
+
+_ABOUT = """
+Readings of bioreactors as they were stored, with what is missing from every answer.
+
+* Times are ISO 8601 with an offset, or `*` (now) and `*-1d`; answers are UTC.
+* A `status` is an OPC UA StatusCode, all bits; `statuses` has them in words. A Bad
+  value is null. Interpolated and calculated values carry the data-location bits.
+* `gaps` are declared losses, `pending` is what is not stored yet, `completeness` the
+  fraction of the range that neither covers.
+* JSON columns by default, JSON rows with `rows=true`, CSV with `Accept: text/csv`.
+* Errors are `application/problem+json`.
+"""
+
+
+def create_app(
+    settings: ApiSettings, on_failure: Callable[[BaseException], None]
+) -> FastAPI:
+    """Return the application; it opens its neighbours when it is started.
+
+    Args:
+        settings: of this service.
+        on_failure: called when it cannot start, or when what follows the log ends;
+            the process should then stop.
+    """
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        try:
+            async with (
+                Database(settings.database) as database,
+                open_bus(settings.bus) as bus,
+            ):
+                live, directory = Live(bus, database), Directory()
+                beats = Health(database, live, directory)
+                app.state.sources = Sources(database, live, directory, beats)
+                async with _following(live, on_failure):
+                    yield
+        except FedbatchError as error:
+            on_failure(error)
+            raise
+
+    app = FastAPI(
+        title="fedbatch",
+        description=_ABOUT,
+        lifespan=lifespan,
+        dependencies=[Depends(_only_known_parameters)],
+    )
+    app.add_middleware(Admission, settings=settings)
+    for part in (values, summary, plant, declared, stream, health, page):
+        app.include_router(part.router)
+    answer_problems(app)
+    return app
+
+
+@asynccontextmanager
+async def _following(
+    live: Live, on_failure: Callable[[BaseException], None]
+) -> AsyncIterator[None]:
+    """Follow the log for the length of the block."""
+
+    def ended(task: asyncio.Task[None]) -> None:
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            on_failure(error)
+
+    task = asyncio.create_task(live.follow(), name="follow the log")
+    task.add_done_callback(ended)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
+
+
+def _only_known_parameters(request: Request) -> None:
+    """Refuse a parameter that the path does not have, naming the nearest."""
+    known = _parameters(request)
+    for name in request.query_params:
+        if known is not None and name not in known:
+            said = f"parameter {name!r}: expected one of {', '.join(sorted(known))}"
+            said += hint(nearest(name, known, 1))
+            raise Problem(400, "unknown-parameter", "No such parameter", said)
+
+
+def _parameters(request: Request) -> set[str] | None:
+    """Return the names of the path's query parameters; None for a path of no API."""
+    paths: dict[str, Any] = request.app.openapi()["paths"]
+    path = paths.get(request.url.path)
+    if path is None:
+        return None
+    parameters = path["get"].get("parameters", ())
+    return {each["name"] for each in parameters if each["in"] == "query"}
