@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
+
+import numpy as np
 
 from shared.bus import Damaged, Message, Record
 from shared.domain import Gap, GapCause, Kind
@@ -12,11 +14,17 @@ from shared.wire import NotUnderstood, decode_readings, encode_gap
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
 
+    from numpy.typing import NDArray
+
 UNKNOWN_SERVER = "unknown"
 """Named in a gap when nothing says which servers' readings a damaged record held."""
 
-_OF_THE_MOMENT = frozenset({Kind.CLOCK, Kind.LIVENESS})
-"""Kinds that mean nothing later: silence says the same."""
+_KEPT = frozenset({Kind.GAP, Kind.LEDGER, Kind.SUBSCRIPTIONS})
+"""Small records whose meaning outlives the readings around them, in any later place.
+
+Clock and liveness mean nothing later; dead letters are counted in the ledger; the
+configuration is not the collector's to append.
+"""
 
 
 def damage_gaps(
@@ -48,7 +56,8 @@ def damage_gaps(
 class _Lost:
     start: int
     end: int
-    count: int | None
+    count: int
+    tags: NDArray[np.int32]
 
 
 @dataclass(slots=True)
@@ -60,7 +69,7 @@ class Losses:
     where: str
     """What is deleted, for a person."""
     kept: list[Message] = field(default_factory=list)
-    """Records whose meaning outlives the readings around them, in order."""
+    """Small records that must not go with the readings, in order."""
     _by_server: dict[str, _Lost] = field(default_factory=dict)
     _gaps: list[Gap] = field(default_factory=list)
 
@@ -74,39 +83,38 @@ class Losses:
                 )
             elif each.headers.get("kind") == Kind.READINGS:
                 self._add_readings(each)
-            elif each.headers.get("kind") not in _OF_THE_MOMENT:
+            elif each.headers.get("kind") in _KEPT:
                 self.kept.append(Message(each.headers, each.value))
 
     def _add_readings(self, record: Record) -> None:
         try:
             header, block = decode_readings(record.headers, record.value)
         except NotUnderstood:
-            names = [record.headers.get("server", UNKNOWN_SERVER)]
-            self._lose(names[0], record.time, record.time + 1, None)
+            server = record.headers.get("server", UNKNOWN_SERVER)
+            gap = self._gap(server, record.time, record.time + 1)
+            self._gaps.append(gap)
             return
-        if len(block):
-            first, last = int(block.time.min()), int(block.time.max())
-            self._lose(header.server, first, last + 1, len(block))
+        if not len(block):
+            return
+        first, last = int(block.time.min()), int(block.time.max()) + 1
+        lost = self._by_server.setdefault(
+            header.server, _Lost(first, last, 0, np.empty(0, np.int32))
+        )
+        lost.start, lost.end = min(lost.start, first), max(lost.end, last)
+        lost.count += len(block)
+        lost.tags = np.union1d(lost.tags, block.tag)
 
-    def _lose(self, server: str, start: int, end: int, count: int | None) -> None:
-        lost = self._by_server.get(server)
-        if lost is None:
-            self._by_server[server] = _Lost(start, end, count)
-            return
-        lost.start, lost.end = min(lost.start, start), max(lost.end, end)
-        known = lost.count is not None and count is not None
-        lost.count = (lost.count or 0) + (count or 0) if known else None
+    def _gap(self, server: str, start: int, end: int) -> Gap:
+        cause = GapCause.SPOOL_FULL
+        return Gap(server, cause, start=start, end=end, detail=self.where)
 
     def messages(self) -> list[Message]:
         """Return what must be durable before the records are deleted."""
         full = [
-            Gap(
-                server=server,
-                cause=GapCause.SPOOL_FULL,
-                start=lost.start,
-                end=lost.end,
+            replace(
+                self._gap(server, lost.start, lost.end),
+                tags=tuple(lost.tags.tolist()),
                 count=lost.count,
-                detail=self.where,
             )
             for server, lost in sorted(self._by_server.items())
         ]

@@ -135,17 +135,26 @@ class Spool:
     async def _make_room(self, size: int) -> None:
         if self._unmeasured >= self._quota * _MEASURE_EVERY or not self._fits(size):
             await self._measure()
-        while not self._fits(size):
-            if not await self._give_up_oldest():
-                raise Unavailable(
-                    f"spool in {self._folder}: full, no segment can be given up: "
-                    f"{self._used} bytes used, expected {size} more within "
-                    f"{self._quota}; {self._free} free on the disk, expected "
-                    f"{self._reserve} to be left"
-                )
-            await self._measure()
-        if self._giving_up and self._used + size < self._quota * ALARM_AT:
+        if not self._fits(size):
+            await self._give_up_until_it_fits(size)
+        elif self._used + size < self._quota * CLEAR_AT:
             self._giving_up = False
+
+    async def _give_up_until_it_fits(self, size: int) -> None:
+        """Give up segments, each at most once: what is declared takes room, too."""
+        starts = [await self._bus.segment_starts(at) for at in self._partitions]
+        for _ in range(sum(map(len, starts))):
+            given_up = await self._give_up_oldest()
+            await self._measure()
+            if self._fits(size):
+                return
+            if not given_up:
+                break
+        raise Unavailable(
+            f"spool in {self._folder}: full, no segment can be given up: "
+            f"{self._used} bytes used, expected {size} more within {self._quota}; "
+            f"{self._free} free on the disk, expected {self._reserve} to be left"
+        )
 
     def _fits(self, size: int) -> bool:
         return (

@@ -80,7 +80,7 @@ async def test_every_reading_given_up_is_inside_a_gap_and_counted(
     first = kept[0]
     assert kept == list(range(first, 100 * ROWS))
     assert first > 0
-    assert {gap.cause for gap in declared} == {GapCause.SPOOL_FULL}
+    assert {(gap.cause, gap.tags) for gap in declared} == {(GapCause.SPOOL_FULL, (1,))}
     assert sum(gap.count or 0 for gap in declared) == first
     assert min(gap.start for gap in declared) == START_US
     assert max(gap.end or 0 for gap in declared) == (
