@@ -241,11 +241,11 @@ class Site:
         while True:
             answer = self.get("/recorded", **query)
             assert answer.is_success, answer.text
-            series = answer.json()["series"][0]
-            rows += rows_of(series)
-            if not series["truncated"]:
+            body = answer.json()
+            rows += rows_of(body)
+            if not body["truncated"]:
                 return rows
-            query = {**query, "cursor": series["cursor"]}
+            query = {**query, "cursor": body["cursor"]}
 
     def gaps(self, start: int, end: int) -> list[DeclaredGap]:
         """Return the declared gaps that overlap a range."""
@@ -294,7 +294,7 @@ class Site:
 
 
 def rows_of(series: Mapping[str, Sequence[Any]]) -> list[Row]:
-    """Return the rows of one series of a /recorded answer."""
+    """Return the rows of one /recorded answer."""
     texts = series.get("text") or [None] * len(series["time"])
     return [
         row(to_us(moment), value, status, text)
