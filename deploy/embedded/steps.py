@@ -47,11 +47,12 @@ class Steps:
         self._console.print(
             f"[green]ok[/green] {doing:<{_NAME_WIDTH}} {took:5.1f} s  {detail}",
             highlight=False,
+            soft_wrap=True,
         )
 
     def note(self, text: str) -> None:
         """Say something that is no step."""
-        self._console.print(f"   {text}", highlight=False, markup=False)
+        self._console.print(f"   {text}", highlight=False, markup=False, soft_wrap=True)
 
     def seconds(self) -> float:
         """Return the seconds since the command began."""

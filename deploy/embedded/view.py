@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
 LIVE_S = 5.0
-"""A plant is live when its newest stored reading is younger than this."""
+"""A plant is live when the newest reading of every vessel is younger than this."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +31,7 @@ class VesselLine:
     values: tuple[str, ...]
     """One per heading of the picture, with what is to be shown."""
     newest: float | None
-    """Time of its newest stored reading, s since 1970 UTC."""
+    """Time of its newest reading, s since 1970 UTC."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,10 +51,14 @@ class Picture:
     """Wall clock, s since 1970 UTC."""
     headings: tuple[str, ...] = ()
     vessels: tuple[VesselLine, ...] = ()
-    stored: int = 0
-    """Readings in the database."""
+    seen: int = 0
+    """Readings on the live stream since the view began."""
     per_s: float = 0.0
-    """Readings stored per second of wall time, lately."""
+    """The same per second of wall time, lately."""
+    stored: bool = False
+    """Whether the way to the database has been proven: a heartbeat was stored."""
+    age_s: float | None = None
+    """Age of the newest stored heartbeat: from the instrument to an answer, s."""
     gaps: int = 0
     """Declared gaps since the plant began."""
     last_gap: str = ""
@@ -66,20 +70,20 @@ class Picture:
 
     @property
     def newest(self) -> float | None:
-        """Time of the newest stored reading of the vessel that is furthest behind."""
+        """Time of the newest reading of the vessel that is furthest behind."""
         times = [line.newest for line in self.vessels]
         known = [time for time in times if time is not None]
         return min(known) if known and len(known) == len(times) else None
 
     @property
-    def age_s(self) -> float | None:
-        """Age of that reading: from the instrument to an answer, s."""
+    def behind_s(self) -> float | None:
+        """How far that reading is behind now, s."""
         return None if self.newest is None else max(0.0, self.now - self.newest)
 
     @property
     def live(self) -> bool:
         """Whether the plant has caught up with now."""
-        return self.age_s is not None and self.age_s < LIVE_S
+        return self.behind_s is not None and self.behind_s < LIVE_S
 
     @property
     def caught_up(self) -> float:
@@ -95,7 +99,7 @@ def plain(picture: Picture) -> str:
     parts = [
         _age(picture),
         f"{picture.per_s:.0f} readings/s",
-        f"{picture.stored} stored",
+        f"{picture.seen} readings",
         f"{picture.gaps} gaps",
         *(f"{line.vessel}: {line.batch} {line.phase}" for line in picture.vessels[:4]),
         *(f"{s.name}: {s.text}" for s in picture.services if not s.well),
@@ -136,7 +140,7 @@ def _vessels(picture: Picture) -> Table:
 
 
 def _flow(picture: Picture) -> Text:
-    text = Text(f"{picture.per_s:,.0f} readings/s   {picture.stored:,} stored   ")
+    text = Text(f"{picture.per_s:,.0f} readings/s   {picture.seen:,} readings   ")
     text.append(_age(picture), style="green" if picture.live else "yellow")
     text.append(f"   {picture.gaps} declared gaps")
     if picture.last_gap:
@@ -145,11 +149,12 @@ def _flow(picture: Picture) -> Text:
 
 
 def _age(picture: Picture) -> str:
-    if picture.age_s is None:
+    if picture.behind_s is None:
         return "no reading yet"
-    if picture.live:
-        return f"live, {picture.age_s:.1f} s from instrument to answer"
-    return f"{_length(picture.age_s)} behind"
+    if not picture.live:
+        return f"{_length(picture.behind_s)} behind"
+    age_s = picture.behind_s if picture.age_s is None else picture.age_s
+    return f"live, {age_s:.1f} s from instrument to answer"
 
 
 def _catching_up(picture: Picture) -> Table:

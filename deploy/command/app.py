@@ -1,0 +1,226 @@
+"""The commands, their options and examples. What they do is loaded when they run."""
+# ruff: noqa: PLC0415  `fedbatch --help` answers at once because nothing is loaded here
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+app = typer.Typer(
+    name="fedbatch",
+    help="Watches bioreactors: OPC UA, a log, a database, and answers over HTTP.",
+    epilog="Begin with `fedbatch demo`; Ctrl-C stops it.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+)
+ledger = typer.Typer(help="Counts of readings at each hop.", no_args_is_help=True)
+app.add_typer(ledger, name="ledger")
+
+PlantFile = Annotated[Path, typer.Argument(metavar="PLANT.YAML", help="What to watch.")]
+Bus = Annotated[
+    str | None,
+    typer.Option(
+        metavar="URL",
+        help="The log: local:/folder or kafka://host:port,... "
+        "Default: FEDBATCH_COMMAND_BUS__URL.",
+    ),
+]
+Database = Annotated[
+    str | None,
+    typer.Option(
+        metavar="DSN",
+        help="postgresql://user@host:port/database. A password is seen by others on a "
+        "command line; put the DSN into FEDBATCH_COMMAND_DATABASE__DSN instead.",
+    ),
+]
+
+
+@app.command(
+    epilog="Example: fedbatch check plant.yaml",
+)
+def check(plant: PlantFile) -> None:
+    """Check plant.yaml and say what it holds, or every fault with its line."""
+    from deploy.command.plant import described, read_plant
+
+    typer.echo(described(read_plant(plant)[1], str(plant)))
+
+
+@app.command(
+    epilog="Example: fedbatch apply plant.yaml --bus kafka://broker:9092",
+)
+def apply(
+    plant: PlantFile,
+    bus: Bus = None,
+    actor: Annotated[
+        str | None,
+        typer.Option(help="Who applies it, for the record. Default: the user."),
+    ] = None,
+) -> None:
+    """Publish plant.yaml on the log; every service switches to it at that place."""
+    from deploy.command.plant import applied
+
+    typer.echo(asyncio.run(applied(plant, bus, actor)))
+
+
+@app.command(
+    epilog="Example: fedbatch discover opc.tcp://plc:4840 > plant.yaml. "
+    "Later: fedbatch discover opc.tcp://plc:4840 --known plant.yaml > new.yaml",
+)
+def discover(
+    url: Annotated[str, typer.Argument(metavar="OPC.TCP://HOST:PORT")],
+    known: Annotated[
+        Path | None,
+        typer.Option(help="An earlier plant.yaml; tags in it keep their ids."),
+    ] = None,
+    user: Annotated[
+        str | None,
+        typer.Option(help="User name; its password is FEDBATCH_COMMAND_PASSWORD."),
+    ] = None,
+    certificates: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder with our certificate (own/) and the servers' (trusted/, "
+            "rejected/); the collector's, so that a server has to trust one only."
+        ),
+    ] = None,
+    *,
+    secure: Annotated[
+        bool,
+        typer.Option("--secure", help="Basic256Sha256, sign and encrypt."),
+    ] = False,
+) -> None:
+    """Browse an OPC UA server and write plant.yaml to standard output."""
+    from deploy.command.discovery import Access, discovered
+
+    access = Access(url, user, secure, certificates)
+    sys.stdout.write(asyncio.run(discovered(access, known, _to_stderr)))
+
+
+@app.command(
+    epilog="Example: FEDBATCH_COMMAND_DATABASE__DSN=postgresql://... fedbatch migrate",
+)
+def migrate(database: Database = None) -> None:
+    """Bring the database to the schema of this release; forward only, repeatable."""
+    from deploy.command.database import migrated
+
+    typer.echo(asyncio.run(migrated(database)))
+
+
+@ledger.command(
+    epilog="Example: fedbatch ledger verify --database postgresql://me@host/plant",
+)
+def verify(
+    database: Database = None,
+    days: Annotated[int, typer.Option(min=1, help="How far back.")] = 30,
+) -> None:
+    """Count the stored readings again and compare with the ledger; 1 if they differ."""
+    from deploy.command.database import verified
+
+    report, agrees = asyncio.run(verified(database, days))
+    typer.echo(report)
+    if not agrees:
+        raise typer.Exit(1)
+
+
+@app.command(
+    epilog="Examples: fedbatch demo; fedbatch demo --vessels 8 --history 7d; "
+    "fedbatch demo --bus kafka://127.0.0.1:9092 --database postgresql://...",
+)
+def demo(  # noqa: PLR0913, PLR0917  each is an option of the command
+    vessels: Annotated[int, typer.Option(min=1, max=200, help="Bioreactors.")] = 3,
+    history: Annotated[
+        str, typer.Option(help="How far back the plant starts: 90m, 12h, 3d.")
+    ] = "3d",
+    port: Annotated[
+        int, typer.Option(help="Of the API; when it is taken, the next free one.")
+    ] = 8080,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder for everything. Default: ./data/demo, or beside it."),
+    ] = None,
+    bus: Bus = None,
+    database: Database = None,
+    seconds: Annotated[
+        float | None, typer.Option("--for", help="End by itself after this time, s.")
+    ] = None,
+    *,
+    json: Annotated[
+        bool,
+        typer.Option("--json", help="Only one line of JSON with timings, at the end."),
+    ] = False,
+) -> None:
+    """Run a simulated plant: OPC UA servers, collector, log, database, HTTP API."""
+    from deploy.command.options import duration
+    from deploy.embedded.run import run_plant
+    from deploy.embedded.wanted import Wanted
+
+    run_plant(
+        Wanted(
+            vessels=vessels,
+            history=duration(history, "--history"),
+            port=port,
+            data=data,
+            bus=bus,
+            database=database,
+            seconds=seconds,
+            json=json,
+        )
+    )
+
+
+@app.command(
+    epilog="Example: fedbatch run --plant plant.yaml --data /var/lib/fedbatch",
+)
+def run(  # noqa: PLR0913  each is an option of the command
+    plant: Annotated[Path, typer.Option(help="What to watch: plant.yaml.")],
+    port: Annotated[
+        int, typer.Option(help="Of the API; when it is taken, the next free one.")
+    ] = 8080,
+    data: Annotated[
+        Path | None,
+        typer.Option(help="Folder for everything. Default: ./data/run, or beside it."),
+    ] = None,
+    bus: Bus = None,
+    database: Database = None,
+    seconds: Annotated[
+        float | None, typer.Option("--for", help="End by itself after this time, s.")
+    ] = None,
+    *,
+    json: Annotated[
+        bool,
+        typer.Option("--json", help="Only one line of JSON with timings, at the end."),
+    ] = False,
+) -> None:
+    """Watch the plant of plant.yaml with everything on this machine."""
+    from deploy.embedded.run import run_plant
+    from deploy.embedded.wanted import Wanted
+
+    run_plant(
+        Wanted(
+            plant=plant,
+            port=port,
+            data=data,
+            bus=bus,
+            database=database,
+            seconds=seconds,
+            json=json,
+        )
+    )
+
+
+@app.command()
+def version() -> None:
+    """Say which fedbatch this is."""
+    from importlib.metadata import version as installed
+
+    typer.echo(f"fedbatch {installed('fedbatch')}")
+
+
+def _to_stderr(line: str) -> None:
+    typer.echo(line, err=True)

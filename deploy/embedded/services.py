@@ -1,0 +1,95 @@
+"""The services of one embedded plant: modules, order, and each one's settings."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from deploy.embedded.processes import Service
+from deploy.settings import inherited_environment
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from datetime import timedelta
+
+    from deploy.embedded.folder import DataFolder
+
+SIMULATOR = "simulator"
+COLLECTOR = "collector"
+ARCHIVER = "archiver"
+API = "api"
+MODULES = {
+    SIMULATOR: "simulators",
+    COLLECTOR: "services.ingest.collect",
+    ARCHIVER: "services.ingest.archive",
+    API: "services.api",
+}
+"""What `python -m` runs, in the order of the way that a reading takes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Neighbours:
+    """Where the log and the database of this plant are."""
+
+    bus: str
+    """URL of the log."""
+    dsn: str
+    """DSN of the database, with its password: for environments only."""
+
+
+def simulator(
+    folder: DataFolder, *, port: int, vessels: int, history: timedelta
+) -> Service:
+    """Return the simulated plant, served on `port`."""
+    return _service(
+        SIMULATOR,
+        {
+            "DATA": str(folder.simulator),
+            "PORT": str(port),
+            "VESSELS": str(vessels),
+            "HISTORY": f"PT{int(history.total_seconds())}S",
+            "CATCHUP_STEP": "PT60S",
+        },
+    )
+
+
+def collector(folder: DataFolder, neighbours: Neighbours) -> Service:
+    """Return the collector; with a local log its spool is the log."""
+    return _service(
+        COLLECTOR,
+        {"BUS__URL": neighbours.bus, "SPOOL": str(folder.spool)},
+    )
+
+
+def archiver(neighbours: Neighbours) -> Service:
+    """Return the archiver."""
+    return _service(
+        ARCHIVER, {"BUS__URL": neighbours.bus, "DATABASE__DSN": neighbours.dsn}
+    )
+
+
+def api(neighbours: Neighbours, *, port: int) -> Service:
+    """Return the HTTP API, on loopback."""
+    return _service(
+        API,
+        {
+            "BUS__URL": neighbours.bus,
+            "DATABASE__DSN": neighbours.dsn,
+            "PORT": str(port),
+        },
+    )
+
+
+def _service(name: str, settings: Mapping[str, str]) -> Service:
+    prefix = f"FEDBATCH_{name.upper()}_"
+    given = {prefix + key: value for key, value in settings.items()}
+    return Service(
+        name,
+        MODULES[name],
+        {
+            **inherited_environment(name),
+            **given,
+            f"{prefix}STOP_WITH_PARENT": "true",
+            "PYTHONUNBUFFERED": "1",
+        },
+    )
