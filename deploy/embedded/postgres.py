@@ -8,15 +8,12 @@ password. fsync stays on. Linux only.
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import fcntl
 import hashlib
 import logging
 import os
-import secrets
 import shutil
 import signal
-import socket
 import subprocess
 import tempfile
 import time
@@ -32,6 +29,8 @@ from deploy.embedded.binaries import (
     readable_copy,
     server_user,
 )
+from deploy.embedded.kept import free_port, fresh_log, last_port, stored_password
+from deploy.embedded.kernel import EndWithParent, alive, children, send, start_time
 from shared.domain import FedbatchError
 
 if TYPE_CHECKING:
@@ -67,9 +66,6 @@ _HAND_OVER_S = 20.0
 """How long a server that lost its parent may need to end."""
 _TRIES = 20
 """Launches in a row, for ports taken and processes still ending."""
-_LOG_BYTES = 8 * 1024 * 1024
-_PR_SET_PDEATHSIG = 1
-_libc = ctypes.CDLL(None, use_errno=True)
 
 
 class DataFolderInUse(FedbatchError):  # noqa: N818
@@ -175,12 +171,12 @@ class EmbeddedPostgres:
         self._take_lock()
         try:
             self._binaries = find_binaries()
-            self._password = _stored_password(self._data / "password")
+            self._password = stored_password(self._data / "password")
             self._settings = {**SETTINGS, **self._timescale(), **self._extra}
             if not self._cluster.exists():
                 self._initialise(self._binaries)
             self._check_version(self._binaries)
-            self.port = self.port or _last_port(self._data / "port")
+            self.port = self.port or last_port(self._data / "port")
         except BaseException:
             self._drop_lock()
             raise
@@ -191,7 +187,7 @@ class EmbeddedPostgres:
             raise ServerDidNotStart(f"{self._data}: expected prepare() before launch()")
         arguments = [f"--{name}={value}" for name, value in self._settings.items()]
         command = [str(self._binaries.folder / "postgres"), "-D", str(self._cluster)]
-        with _fresh_log(self._data / "postgres.log") as log:
+        with fresh_log(self._data / "postgres.log") as log:
             self._log_start = log.tell()
             self._process = subprocess.Popen(
                 [*command, f"--port={self.port}", *arguments],
@@ -200,7 +196,7 @@ class EmbeddedPostgres:
                 stderr=log,
                 cwd="/",
                 start_new_session=True,
-                preexec_fn=_EndWithParent(),  # noqa: PLW1509  one prepared system call
+                preexec_fn=EndWithParent(),  # noqa: PLW1509  one prepared system call
                 **self._user,
             )
         return self._process
@@ -246,15 +242,22 @@ class EmbeddedPostgres:
         process = self._process
         if process is None:
             return
-        family = [process.pid, *_children(process.pid)]
+        family = [process.pid, *children(process.pid)]
         for pid in family:
-            _signal(pid, signal.SIGKILL)
+            send(pid, signal.SIGKILL)
         process.wait()
         deadline = time.monotonic() + _HAND_OVER_S
-        while any(_alive(pid) for pid in family) and time.monotonic() < deadline:
+        while any(alive(pid) for pid in family) and time.monotonic() < deadline:
             time.sleep(0.01)
         self._process = None
         self._drop_lock()
+
+    def discard(self) -> None:
+        """Delete the stopped server's folder with all its data, wherever that is."""
+        shutil.rmtree(self._cluster, ignore_errors=True)
+        if self._cluster.parent != self._data:
+            shutil.rmtree(self._cluster.parent, ignore_errors=True)
+        shutil.rmtree(self._data, ignore_errors=True)
 
     async def ended(self) -> int:
         """Wait until the server has ended by itself; return its exit code."""
@@ -271,7 +274,7 @@ class EmbeddedPostgres:
         self._process = None
         self._tries += 1
         if self._tries <= _TRIES and "Address already in use" in said:
-            self.port = _free_port()
+            self.port = free_port()
             return False
         if self._tries <= _TRIES and "is still in use" in said:
             time.sleep(_HAND_OVER_S / _TRIES)
@@ -294,7 +297,7 @@ class EmbeddedPostgres:
                 )
             time.sleep(0.05)
         self._lock.truncate(0)
-        self._lock.write(f"{os.getpid()} {_start_time(os.getpid())}\n")
+        self._lock.write(f"{os.getpid()} {start_time(os.getpid())}\n")
         self._lock.flush()
 
     def _locked(self) -> bool:
@@ -377,51 +380,6 @@ class EmbeddedPostgres:
             )
 
 
-class _EndWithParent:
-    """Runs in the child before the server: the kernel stops it with its parent."""
-
-    def __init__(self) -> None:
-        self._parent = os.getpid()
-
-    def __call__(self) -> None:
-        _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGINT)
-        if os.getppid() != self._parent:
-            os._exit(0)
-
-
-def _stored_password(file: Path) -> str:
-    if not file.exists():
-        scratch = file.with_suffix(".new")
-        scratch.unlink(missing_ok=True)
-        with os.fdopen(os.open(scratch, os.O_CREAT | os.O_WRONLY, 0o600), "w") as out:
-            out.write(secrets.token_urlsafe(32))
-            out.flush()
-            os.fsync(out.fileno())
-        scratch.rename(file)
-    return file.read_text()
-
-
-def _last_port(file: Path) -> int:
-    """Return the last run's port when nobody has it now, else a free one."""
-    try:
-        port = int(file.read_text())
-        with socket.create_server(("127.0.0.1", port)):
-            return port
-    except (OSError, ValueError):
-        return _free_port()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
-
-
-def _fresh_log(file: Path) -> IO[bytes]:
-    if file.exists() and file.stat().st_size > _LOG_BYTES:
-        file.rename(file.with_suffix(".log.1"))
-    return file.open("ab")
-
-
 def _postmaster(cluster: Path) -> int | None:
     """Return the pid of a server that still runs on `cluster`."""
     try:
@@ -431,32 +389,3 @@ def _postmaster(cluster: Path) -> int | None:
     except (OSError, ValueError, IndexError):
         return None
     return pid if str(cluster).encode() in command else None
-
-
-def _start_time(pid: int) -> str:
-    """Return when `pid` was started, in clock ticks since boot."""
-    after_name = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2]
-    return after_name.split()[19]
-
-
-def _children(pid: int) -> list[int]:
-    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text()
-    return [int(child) for child in listed.split()]
-
-
-def _alive(pid: int) -> bool:
-    return Path(f"/proc/{pid}").exists() and _state(pid) != "Z"
-
-
-def _state(pid: int) -> str:
-    try:
-        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
-    except OSError:
-        return "Z"
-
-
-def _signal(pid: int, number: signal.Signals) -> None:
-    try:
-        os.kill(pid, number)
-    except ProcessLookupError:
-        return

@@ -180,3 +180,4 @@ class TimescaleServer:
 
     def __exit__(self, *_: object) -> None:
         self.stop()
+        self._server.discard()
