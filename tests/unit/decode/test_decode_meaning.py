@@ -260,3 +260,18 @@ def test_rows_of_unknown_handles_are_counted_and_left_out(variant: bytes) -> Non
     assert publish.unknown_handles == 2
     assert publish.block.tag.tolist() == [9]
     assert publish.refused == ()
+
+
+def test_picoseconds_stand_where_node_opcua_puts_them() -> None:
+    body = bytes.fromhex(  # node-opcua 2.x: 1.5 at 22:13:20.123, sent at .456
+        "3d 0b 000000000000f83f b0c47fc64717da01 7b00 8094b2c64717da01 0200"
+    )
+
+    class Recorded(Sent):
+        def encoded(self) -> bytes:
+            return body
+
+    block = decoded([Recorded(), Recorded()]).block
+    assert block.value.tolist() == [1.5, 1.5]
+    assert block.time.tolist() == [NOW_US + 123_000] * 2
+    assert block.server.tolist() == [333_000] * 2
