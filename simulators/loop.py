@@ -21,6 +21,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from shared.domain import US_PER_S
+from simulators.audience import Audience
 from simulators.instants import Instant
 from simulators.outlet import Changes, Outlet
 from simulators.servers.variables import HEARTBEAT
@@ -45,8 +46,6 @@ CHUNK = 60
 """Instants between two saves while catching up."""
 STATUS_US = US_PER_S // 2
 """How often the status file is replaced."""
-SETTLED_US = 3 * US_PER_S
-"""Subscribing counts as done when nothing was added for this long."""
 LONGEST_STEP_US = 60 * US_PER_S
 """Steps of the physics; longer ones make the control loops coarse."""
 HALF = 0.5
@@ -103,8 +102,7 @@ class Loop:
         self._pace, self._folder, self._clock = pace, folder, clock
         self.mode = mode
         self._began = plant.now
-        self._opened = clock()
-        self._watched = (0, self._opened)
+        self._audience = Audience(server, clock, pace.wait)
         self._beat_s = -1
         self._next_status = 0
         self._next_save = clock() + SAVE_US
@@ -136,7 +134,7 @@ class Loop:
         """Publish one instant, or sleep until there may be something to publish."""
         if self.mode is Mode.LIVE:
             await self._live()
-        elif not self._anybody_listens():
+        elif not self._audience.listens():
             self._go(Mode.WAITING)
             await asyncio.sleep(0.05)
         else:
@@ -210,19 +208,6 @@ class Loop:
         if second != self._beat_s:
             self._beat_s = second
             await self._outlet.send(Instant(now, [self._heartbeat], [float(second)]))
-
-    def _anybody_listens(self) -> bool:
-        """Whether clients have subscribed to all they want, as far as one can tell."""
-        now = self._clock()
-        watched = self._server.watched()
-        if watched != self._watched[0]:
-            self._watched = (watched, now)
-        if watched == len(self._nodes):
-            return True
-        if watched and now - self._watched[1] > SETTLED_US:
-            return True
-        wait = self._pace.wait
-        return wait is not None and now - self._opened > wait
 
     def _go(self, mode: Mode) -> None:
         if mode is not self.mode:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import ipaddress
 from datetime import timedelta
 from pathlib import Path
-from typing import ClassVar, Self
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from shared.settings import ServiceSettings
+from simulators.playback.recording import Format
 
 
 class SimulatorSettings(ServiceSettings):
@@ -72,13 +73,29 @@ class PlaybackSettings(SimulatorSettings):
     file: Path
     """CSV with a header, or Parquet: one row per instant."""
     time_column: str = "time"
-    """ISO 8601 with zone, or seconds since the first row."""
-    columns: dict[str, str] = Field(default_factory=dict)
-    """Column of the file -> node identifier; default: every column under its name."""
+    time_unit: Literal["date", "s", "min", "h"] = "date"
+    """`date`: ISO 8601; else a count since the start of the run."""
+    zone: str = ""
+    """IANA zone of dates that name none; default: such dates are refused."""
+    delimiter: str = ","
+    columns: str = Field(default="", pattern=r"^$|^[^=;]+=[^=;]+(;[^=;]+=[^=;]+)*$")
+    """`column=node;column=node`; default: every column under its own name."""
     speed: float = Field(default=1.0, ge=0.0)
     """Recorded seconds per second; 0: as fast as clients take it."""
     shift: bool = True
-    """Move the recorded times so that the first row is at the start; else keep them."""
+    """Move the recorded times to now (see playback.player); else keep them."""
+
+    @property
+    def format(self) -> Format:
+        """Return how the file is laid out."""
+        pairs = (pair.partition("=") for pair in self.columns.split(";") if pair)
+        return Format(
+            time_column=self.time_column,
+            time_unit=self.time_unit,
+            zone=self.zone,
+            delimiter=self.delimiter,
+            columns={column: node for column, _, node in pairs} or None,
+        )
 
 
 def _is_loopback(host: str) -> bool:

@@ -1,8 +1,8 @@
 """The vessels: culture, gases, acids, heat and weights advanced together. Pure.
 
-Every field is an array over the vessels. Steps up to 60 s: first-order processes are
-advanced exactly, the culture by the midpoint rule; nothing becomes unstable beyond, but the
-control loops around it get coarse.
+Every field is an array over the vessels. First-order processes are advanced exactly,
+the culture by the midpoint rule: steps up to two minutes are exact enough, and nothing
+becomes unstable beyond, but the control loops around it get coarse.
 """
 
 from __future__ import annotations

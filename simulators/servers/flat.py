@@ -97,6 +97,11 @@ class FlatServer:
         await self._secure()
         namespace = await server.register_namespace(NAMESPACE)
         self._nodes = await Builder(server, namespace).add(self.variables)
+        for node in self._nodes:
+            self._value_of(node).value = _Sent(
+                ua.Variant(None, ua.VariantType.Null),
+                ua.StatusCode(ua.StatusCodes.BadWaitingForInitialData),
+            )
 
     async def _secure(self) -> None:
         endpoint, server = self._endpoint, self._server

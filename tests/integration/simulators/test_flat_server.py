@@ -1,0 +1,211 @@
+"""The flat DCS profile as a client sees it."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from asyncua import ua
+
+from simulators import units
+from simulators.instants import TICKS_AT_1970, Instant
+from simulators.servers.address_space import NodeRefused
+from simulators.servers.flat import Endpoint, EndpointTaken, FlatServer
+from simulators.servers.queues import OVERFLOW
+from simulators.servers.security import certificate_in
+from simulators.servers.variables import Variable, of_plant
+from simulators.tags import Kind
+from tests.integration.simulators.listening import listening
+
+T0 = 1_795_000_000_000_001
+BAD_SENSOR = 0x806D0000
+A = Variable("V1.A", ("site", "V1", "A", "PV"), Kind.DOUBLE, "a", units.LITRE, (0, 9))
+FLAG = Variable("V1.FLAG", ("site", "V1", "FLAG"), Kind.BOOLEAN)
+MODE = Variable("V1.MODE", ("site", "V1", "MODE"), Kind.INT32)
+TEXT = Variable("V1.TEXT", ("site", "V1", "TEXT"), Kind.STRING)
+
+
+async def built(*variables: Variable, endpoint: Endpoint | None = None) -> FlatServer:
+    server = FlatServer(endpoint or Endpoint(), variables)
+    await server.build()
+    return server
+
+
+def ticks(us: int) -> int:
+    return us * 10 + TICKS_AT_1970
+
+
+async def test_every_value_arrives_with_its_type_and_exact_source_time() -> None:
+    server = await built(A, FLAG, MODE, TEXT)
+    await server.write(Instant(T0, range(4), [1.5, 1.0, 2.0, "x"]))
+    async with server, listening(server.url) as client:
+        await client.subscribe([v.node for v in server.variables], each=True)
+        await server.write(Instant(T0 + 1, range(4), [1.5, 0.0, 2.0, "y"]))
+        await client.until(lambda: len(client.received) == 8)
+        assert client.of("V1.A") == [
+            ("V1.A", ticks(T0), 1.5, 0),
+            ("V1.A", ticks(T0 + 1), 1.5, 0),
+        ]
+        assert [row[2] for row in client.of("V1.FLAG")] == [True, False]
+        assert [type(row[2]) for row in client.of("V1.MODE")] == [int, int]
+        assert [row[2] for row in client.of("V1.TEXT")] == ["x", "y"]
+
+
+async def test_values_written_in_a_row_all_reach_the_queue_in_order() -> None:
+    server = await built(A)
+    await server.write(Instant(T0, [0], [0.0]))
+    async with server, listening(server.url) as client:
+        await client.subscribe(["V1.A"], each=True)
+        for n in range(1, 201):
+            await server.write(Instant(T0 + n, [0], [float(n // 7)]))
+        await client.until(lambda: len(client.received) == 201)
+        assert [row[1] for row in client.received] == [
+            ticks(T0 + n) for n in range(201)
+        ]
+
+
+async def test_an_item_that_reports_changes_gets_only_changes() -> None:
+    server = await built(A)
+    await server.write(Instant(T0, [0], [1.0]))
+    async with server, listening(server.url) as client:
+        await client.subscribe(["V1.A"], each=False)
+        for n, value in enumerate((1.0, 1.0, 2.0, 2.0, 3.0), start=1):
+            await server.write(Instant(T0 + n, [0], [value]))
+        await client.until(
+            lambda: bool(client.received) and client.received[-1][2] == 3
+        )
+        assert [row[1:3] for row in client.received] == [
+            (ticks(T0), 1.0),
+            (ticks(T0 + 3), 2.0),
+            (ticks(T0 + 5), 3.0),
+        ]
+
+
+async def test_a_bad_status_arrives_without_a_value() -> None:
+    server = await built(A)
+    await server.write(Instant(T0, [0], [1.0]))
+    async with server, listening(server.url) as client:
+        await client.subscribe(["V1.A"], each=True)
+        await server.write(Instant(T0 + 1, [0], [1.0], [BAD_SENSOR]))
+        await server.write(Instant(T0 + 2, [0], [2.0]))
+        await client.until(lambda: len(client.received) == 3)
+        assert client.received[1] == ("V1.A", ticks(T0 + 1), None, BAD_SENSOR)
+        assert client.received[2] == ("V1.A", ticks(T0 + 2), 2.0, 0)
+
+
+async def test_a_full_queue_drops_the_oldest_marks_the_next_and_counts() -> None:
+    server = await built(A)
+    await server.write(Instant(T0, [0], [0.0]))
+    async with server, listening(server.url) as client:
+        await client.subscribe(["V1.A"], each=True, queue=3, interval_ms=400.0)
+        await client.until(lambda: len(client.received) == 1)
+        for n in range(1, 6):
+            await server.write(Instant(T0 + n, [0], [float(n)]))
+        assert server.fullest() == 1.0
+        await client.until(lambda: len(client.received) == 4)
+        assert [(row[2], row[3]) for row in client.received] == [
+            (0.0, 0),
+            (3.0, OVERFLOW),
+            (4.0, 0),
+            (5.0, 0),
+        ]
+        assert server.dropped == 2
+        assert server.fullest() == 0.0
+
+
+async def test_queues_of_clients_that_are_gone_hold_nobody_up() -> None:
+    server = await built(A)
+    await server.write(Instant(T0, [0], [0.0]))
+    async with server:
+        async with listening(server.url) as client:
+            await client.subscribe(["V1.A"], each=True, queue=2, interval_ms=60_000.0)
+            await client.until(lambda: len(client.received) == 1)
+            await server.write(Instant(T0 + 1, [0], [1.0]))
+            assert server.fullest() == 0.5
+            assert server.watched() == 1
+        assert server.fullest() == 0.0
+
+
+async def test_units_and_ranges_are_published() -> None:
+    server = await built(*of_plant("site", "area", ["BR101"]))
+    async with server, listening(server.url) as client:
+        for variable in server.variables:
+            if variable.range is None:
+                continue
+            node = client.node(variable.node)
+            span = await (await node.get_child("0:EURange")).read_value()
+            assert (span.Low, span.High) == variable.range
+            if variable.unit is not None:
+                unit = await (await node.get_child("0:EngineeringUnits")).read_value()
+                assert unit.UnitId == variable.unit.unit_id
+                assert unit.NamespaceUri == variable.unit.namespace
+                assert unit.DisplayName.Text == variable.unit.ucum
+
+
+async def test_a_tag_is_found_by_its_place_and_cannot_be_written() -> None:
+    server = await built(*of_plant("site", "area", ["BR101"]))
+    async with server, listening(server.url) as client:
+        steps = ("site", "area", "BR101", "TIC-101", "PV")
+        path = [f"{client.namespace}:{step}" for step in steps]
+        found = await client.client.nodes.objects.get_child(path)
+        assert found.nodeid.Identifier == "BR101.TIC-101.PV"
+        assert (await found.read_type_definition()).Identifier == 2368
+        with pytest.raises(ua.UaStatusCodeError):
+            await found.write_value(1.0)
+
+
+async def test_before_any_value_a_variable_says_so() -> None:
+    server = await built(A)
+    async with server, listening(server.url) as client:
+        value = await client.node("V1.A").read_data_value(raise_on_bad_status=False)
+        assert value.StatusCode.name == "BadWaitingForInitialData"
+
+
+async def test_two_variables_with_one_node_are_refused() -> None:
+    with pytest.raises(NodeRefused, match=r"V1\.A.*BadNodeIdExists"):
+        await built(A, A)
+
+
+async def test_a_taken_port_is_named() -> None:
+    first = await built(A)
+    async with first:
+        port = int(first.url.rpartition(":")[2])
+        second = await built(A, endpoint=Endpoint(port=port))
+        with pytest.raises(EndpointTaken, match=f"127.0.0.1:{port}: cannot listen"):
+            async with second:
+                raise AssertionError("it listened")
+
+
+async def test_sign_and_encrypt_with_a_user_lets_only_that_user_in(
+    tmp_path: Path,
+) -> None:
+    guarded = Endpoint(
+        encrypted=True, user="collector", password="right", certificates=tmp_path
+    )
+    server = await built(A, endpoint=guarded)
+    await server.write(Instant(T0, [0], [4.5]))
+    certificate, key = certificate_in(
+        tmp_path / "client", "urn:fedbatch:simulator", "127.0.0.1"
+    )
+    policy = f"Basic256Sha256,SignAndEncrypt,{certificate},{key}"
+    async with server:
+        async with listening(
+            server.url, user="collector", password="right", policy=policy
+        ) as client:
+            assert await client.node("V1.A").read_value() == 4.5
+        with pytest.raises(ua.UaStatusCodeError):
+            async with listening(
+                server.url, user="collector", password="wrong", policy=policy
+            ):
+                raise AssertionError("it connected")
+        with pytest.raises(ua.UaError):
+            async with listening(server.url, user="collector", password="right"):
+                raise AssertionError("it connected")
+
+
+def test_a_certificate_is_made_once_and_its_key_is_private(tmp_path: Path) -> None:
+    certificate, key = certificate_in(tmp_path, "urn:x", "localhost")
+    first = certificate.read_bytes()
+    assert certificate_in(tmp_path, "urn:x", "localhost") == (certificate, key)
+    assert certificate.read_bytes() == first
+    assert key.stat().st_mode & 0o077 == 0
