@@ -287,6 +287,8 @@ class KafkaConsumer:
             Fenced: one of the partitions is not ours any more; nothing is stored.
             Unavailable: the broker is away or the group is changing; commit later.
         """
+        if not positions:
+            return
         lost = positions.keys() - self.assigned()
         if lost or self._consumer is None:
             raise Fenced(
