@@ -18,7 +18,7 @@ from shared.bus.interface import (
 )
 from shared.bus.leases import FRESH
 from shared.bus.reading import LogReader
-from shared.bus.segments import read_head
+from shared.bus.segments import Witness
 from shared.domain import Unavailable
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ POLL_INTERVAL_S = 0.02
 LOOK_INTERVAL_S = 1.0
 """How often it looks at the log itself: a writer may die before it told the witness."""
 
-HOLD_INTERVAL_S = 0.25
+HOLD_INTERVAL_S = 0.5
 """How often a member looks for partitions without an owner, and renews its leases."""
 
 _T = TypeVar("_T")
@@ -45,23 +45,23 @@ class _Tail:
 
     def __init__(self, at: TopicPartition, folder: Path, position: Position) -> None:
         self.position = position
-        self._folder = folder
         self._reader = LogReader(at, folder)
+        self._witness = Witness(folder)
+        self._idle_at = b""
         self._look_at = 0.0
 
     def may_have_more(self) -> bool:
         """Return whether reading is worth a query; cheap enough for the event loop."""
-        head = read_head(self._folder, self.position.epoch)
-        if head is None:
-            return time.monotonic() >= self._look_at
-        return head.next != self.position.offset or time.monotonic() >= self._look_at
+        now = time.monotonic()
+        return now >= self._look_at or self._witness.stored() != self._idle_at
 
     def read(self, most: int) -> list[Record | Damaged]:
         """As LogReader.read, from this place."""
         look_at = time.monotonic() + LOOK_INTERVAL_S
+        stored = self._witness.stored()  # before the records it speaks of
         found = self._reader.read(self.position, most)
         if not found:
-            self._look_at = look_at
+            self._look_at, self._idle_at = look_at, stored
         return found
 
     def move_past(self, found: Sequence[Record | Damaged]) -> None:
@@ -74,6 +74,7 @@ class _Tail:
 
     def close(self) -> None:
         self._reader.close()
+        self._witness.close()
 
 
 def _after(delivered: Record | Damaged) -> Position:

@@ -210,6 +210,29 @@ def read_head(folder: Path, epoch: str) -> Head | None:
     return Head(base, following) if found == _sum(epoch, base, following) else None
 
 
+class Witness:
+    """The witness as bytes, cheap to look at often: whether it changed at all."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = str(folder / "head")
+        self._descriptor: int | None = None
+
+    def stored(self) -> bytes:
+        """Return the bytes as they are; empty when there are none yet."""
+        if self._descriptor is None:
+            try:
+                self._descriptor = os.open(self._path, os.O_RDONLY)
+            except FileNotFoundError:
+                return b""
+        return os.pread(self._descriptor, _WITNESS.size, 0)
+
+    def close(self) -> None:
+        """Close the file."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None
+
+
 def write_head(folder: Path, epoch: str, head: Head) -> None:
     """Replace the witness. Not fsynced: an older one after a power cut is harmless."""
     stored = _WITNESS.pack(head.base, head.next, _sum(epoch, head.base, head.next))
