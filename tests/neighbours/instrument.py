@@ -49,12 +49,12 @@ class Instrument:
     async def start(self) -> None:
         """Start; variables hold the value they were last given."""
         self.server = Server()
+        await self.server.init()
         await self.prepare()
         await self.server.start()
 
     async def prepare(self) -> None:
-        """Build the address space of `server`."""
-        await self.server.init()
+        """Build the address space of `server`, which was initialised."""
         self.server.set_endpoint(self.url)
         self._index = await self.server.register_namespace(URI)
         self._folder = await self.server.nodes.objects.add_object(self._index, "V")

@@ -6,9 +6,9 @@ import sys
 
 from services.ingest.collect.collector import collect
 from services.ingest.collect.configurations import Configurations
+from services.ingest.collect.logs import opened
 from services.ingest.collect.settings import CollectorSettings
 from shared.bus.open import open_bus
-from shared.configuration import create_topics
 from shared.process import run
 from shared.settings import ServiceSettings
 
@@ -18,15 +18,20 @@ async def main(settings: ServiceSettings) -> None:
     assert isinstance(settings, CollectorSettings)  # noqa: S101  given by `load` below
     settings.spool.mkdir(parents=True, exist_ok=True)
     async with open_bus(settings.bus) as bus:
-        await create_topics(bus, settings.bus.partitions)
-        configurations = Configurations(bus, settings.spool / "configuration.json")
-        await collect(
-            settings,
-            plant=bus,
-            append=bus.append,
-            first=await configurations.first(),
-            configurations=configurations.after,
+        configurations = Configurations(
+            bus,
+            settings.spool / "configuration.json",
+            partitions=settings.bus.partitions,
         )
+        first = await configurations.first()
+        async with opened(settings, bus, lambda: configurations.servers) as logs:
+            await collect(
+                settings,
+                plant=logs.plant,
+                append=logs.append,
+                first=first,
+                configurations=configurations.after,
+            )
 
 
 if __name__ == "__main__":

@@ -7,8 +7,9 @@ import logging
 from typing import TYPE_CHECKING
 
 from shared.bus import Record, TopicPartition
-from shared.configuration import latest_configuration
+from shared.configuration import create_topics, latest_configuration
 from shared.domain import Topic, Unavailable
+from shared.plant import parse_plant
 from shared.wire import (
     ConfigurationRecord,
     NotUnderstood,
@@ -36,23 +37,37 @@ class Configurations:
     Duplicates: passed over by version. On cancel: nothing is lost.
     """
 
-    def __init__(self, bus: Bus, copy: Path) -> None:
+    def __init__(self, bus: Bus, copy: Path, *, partitions: int) -> None:
         self._bus = bus
         self._copy = copy
+        self._partitions = partitions
+        self.servers: frozenset[str] = frozenset()
+        """Names of the servers of the configuration that was returned last."""
 
     async def first(self) -> ConfigurationRecord:
         """Return the configuration that holds; waits until there is one."""
-        try:
-            latest = await latest_configuration(self._bus)
-        except Unavailable as error:
-            latest = self._copied()
-            if latest is None:
-                raise
-            _log.warning("collecting by the copy of configuration: %s", error)
+        latest = await self._latest()
         if latest is not None:
             return self._keep(latest)
         _log.info("waiting for a configuration: fedbatch apply plant.yaml")
         return await self.after(0)
+
+    async def _latest(self) -> ConfigurationRecord | None:
+        """Return what holds by the log or, while that is away, by the copy."""
+        said = False
+        while True:
+            try:
+                await create_topics(self._bus, self._partitions)
+                return await latest_configuration(self._bus)
+            except Unavailable as error:
+                copied = self._copied()
+                if copied is not None:
+                    _log.warning("collecting by the copied configuration: %s", error)
+                    return copied
+                if not said:
+                    _log.warning("waiting for the log: %s", error)
+                said = True
+            await asyncio.sleep(_RETRY_S)
 
     async def after(self, version: int) -> ConfigurationRecord:
         """Return the next configuration later than `version`, once there is one."""
@@ -78,6 +93,8 @@ class Configurations:
         fresh = self._copy.with_suffix(".new")
         fresh.write_bytes(value)
         fresh.replace(self._copy)
+        plant = parse_plant(record.text)
+        self.servers = frozenset(server.name for server in plant.servers)
         return record
 
     def _copied(self) -> ConfigurationRecord | None:

@@ -120,7 +120,11 @@ class Collected:
     async def start(self) -> None:
         """Start the collector."""
         settings = self.settings
-        configurations = Configurations(self.bus, settings.spool / "configuration.json")
+        configurations = Configurations(
+            self.bus,
+            settings.spool / "configuration.json",
+            partitions=PARTITIONS,
+        )
         first = await configurations.first()
         self._task = asyncio.create_task(
             collect(
