@@ -41,6 +41,9 @@ SPOOL_HEADER = "spool"
 FETCH_BYTES = 8 * 1024 * 1024
 APPEND_BYTES = 1024 * 1024
 _POLL_S = 1.0
+_GATHER_S = 0.05
+"""Pause after little was found: a few appends and one commit for many records."""
+_LITTLE_RECORDS = 100
 _RETRY_FIRST_S = 0.1
 _RETRY_LAST_S = 5.0
 _LOOK_BACK = 200
@@ -133,6 +136,8 @@ async def relay(  # noqa: PLR0913  two logs and the options of moving between th
                 )
                 if passed is not None:
                     await moving.until_available("spool", partial(passed, positions))
+            if 0 < len(found) < _LITTLE_RECORDS:
+                await asyncio.sleep(_GATHER_S)
 
 
 class _Relay:
