@@ -1,7 +1,7 @@
 """The plant's loop: catches up with the clock, then goes on live, in one coroutine.
 
 Catching up, it publishes one instant per `catchup_step` and waits while any queue of a
-connected client is above half; it starts only when a client has subscribed. Live, it
+connected client is above half, or while no client is subscribed. Live, it
 publishes on whole multiples of the period, right after they have passed. No source
 timestamp is ever ahead of the clock. The heartbeat is written by this same loop each
 second of wall time, so it stalls when the loop stalls.
@@ -103,6 +103,7 @@ class Loop:
         self.mode = mode
         self._began = plant.now
         self._audience = Audience(server, clock, pace.wait)
+        self._told_history = mode is Mode.LIVE
         self._beat_s = -1
         self._next_status = 0
         self._next_save = clock() + SAVE_US
@@ -127,6 +128,7 @@ class Loop:
                 self._tell()
                 await self._turn()
         finally:
+            self._saved_before = self._plant.now + self._pace.catchup_step
             self._save(durable=True)
             self._tell(now=True)
 
@@ -134,7 +136,7 @@ class Loop:
         """Publish one instant, or sleep until there may be something to publish."""
         if self.mode is Mode.LIVE:
             await self._live()
-        elif not self._audience.listens():
+        elif not self._told_history and not self._audience.listens():
             self._go(Mode.WAITING)
             await asyncio.sleep(0.05)
         else:
@@ -178,6 +180,7 @@ class Loop:
         start = now // self._pace.period * self._pace.period
         while self._plant.now < start:
             self._step(start)
+        self._told_history = True
         self._go(Mode.LIVE)
 
     def _step(self, towards: int) -> None:

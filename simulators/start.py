@@ -86,6 +86,11 @@ def start(settings: SimulatorSettings, now: int) -> Start:
         raise StateOfAnotherPlant(_what_to_do(path, error)) from error
     period = pace(settings).period
     resumed = now // period * period if live else min(published_before, now)
+    if saved > now:
+        raise StateOfAnotherPlant(
+            f"{path}: saved at {saved} us, which is ahead of the clock ({now} us); "
+            "expected a time that has passed"
+        )
     plant.fast_forward(resumed)
     _log.info("resumed; %.0f s were not published", (plant.now - saved) / US_PER_S)
     return Start(plant, Mode.LIVE if live else Mode.WAITING, (saved, plant.now))

@@ -75,6 +75,7 @@ class FlatServer:
         self._subscriptions: MarkingSubscriptions
         self._space: Any = self._server.iserver.aspace
         self._nodes: list[Any] = []
+        self._process: set[Any] = set()
         self._types = [VARIANT[v.kind] for v in self.variables]
         self._python = [PYTHON[v.kind] for v in self.variables]
 
@@ -97,6 +98,11 @@ class FlatServer:
         await self._secure()
         namespace = await server.register_namespace(NAMESPACE)
         self._nodes = await Builder(server, namespace).add(self.variables)
+        self._process = {
+            node
+            for node, variable in zip(self._nodes, self.variables, strict=True)
+            if variable.process
+        }
         for node in self._nodes:
             self._value_of(node).value = _Sent(
                 ua.Variant(None, ua.VariantType.Null),
@@ -148,16 +154,17 @@ class FlatServer:
         return self._subscriptions.dropped
 
     def fullest(self) -> float:
-        """Return the fill level of the fullest monitored-item queue, 0 to 1."""
-        clients = self._server.bserver.clients if self._server.bserver else []
-        return self._subscriptions.fullest({id(c.processor) for c in clients})
+        """Return the fill level of the fullest queue of connected clients, 0 to 1."""
+        return self._subscriptions.fullest(self._connected())
 
     def watched(self) -> int:
-        """Return how many process variables have at least one monitored item."""
-        return sum(
-            bool(self._value_of(node).datachange_callbacks)
-            for node, variable in zip(self._nodes, self.variables, strict=True)
-            if variable.process
+        """Return how many process variables connected clients monitor."""
+        return len(self._process & self._subscriptions.watched(self._connected()))
+
+    def _connected(self) -> set[int]:
+        listener = self._server.bserver
+        return (
+            {id(client.processor) for client in listener.clients} if listener else set()
         )
 
     def _value_of(self, node: Any) -> Any:  # noqa: ANN401  asyncua's AttributeValue

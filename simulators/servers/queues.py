@@ -18,6 +18,8 @@ from asyncua import ua
 from asyncua.server.subscription_service import SubscriptionService
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from asyncua import Server
 
 OVERFLOW = 0x0480
@@ -59,20 +61,36 @@ class MarkingSubscriptions(SubscriptionService):  # type: ignore[misc]
             if size > 1:
                 _mark(queue[0])
 
+    def _served(self, connected: set[int]) -> Iterator[Any]:
+        """Yield the subscriptions whose client still has its connection."""
+        for subscription in self.subscriptions.values():
+            source = getattr(subscription.pub_request_callback, "__self__", None)
+            if id(source) in connected:
+                yield subscription
+
+    def watched(self, connected: set[int]) -> set[Any]:
+        """Return the NodeIds that clients still connected monitor.
+
+        Args:
+            connected: ids of the connections (asyncua's processors) that live. A client
+                that is gone keeps its items for a while, but takes nothing from them.
+        """
+        return {
+            item.read_value_id.NodeId
+            for subscription in self._served(connected)
+            for item in subscription.monitored_item_srv._monitored_items.values()  # noqa: SLF001
+        }
+
     def fullest(self, connected: set[int]) -> float:
         """Return the fill level of the fullest queue that a client still empties.
 
         Args:
-            connected: ids of the connections (asyncua's processors) that live. Queues
-                of clients that are gone are not counted: nobody would empty them.
+            connected: as for `watched`.
         """
         level = 0.0
-        for subscription in self.subscriptions.values():
-            source = getattr(subscription.pub_request_callback, "__self__", None)
-            if id(source) not in connected:
-                continue
-            queues = subscription._triggered_datachanges  # noqa: SLF001
+        for subscription in self._served(connected):
             items = subscription.monitored_item_srv._monitored_items  # noqa: SLF001
+            queues = subscription._triggered_datachanges  # noqa: SLF001
             for item, queue in queues.items():
                 if item in items:
                     level = max(level, len(queue) / max(items[item].queue_size, 1))
