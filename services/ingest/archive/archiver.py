@@ -9,7 +9,7 @@ import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from services.ingest.archive.contents import Known, Prepared, prepare
+from services.ingest.archive.contents import Known, Prepared, prepare, servers_of
 from services.ingest.archive.entries import Entry, Unreadable, portions, read
 from services.ingest.archive.patience import Patience
 from shared.bus import Fenced, Position, PositionUnknown, Record, TopicPartition
@@ -292,10 +292,9 @@ class Archiver:
             lambda: self.archive.last_stored(at)
         )
         now = _now()
-        servers = self._plant.servers.get(at.partition, frozenset())
         gaps = [
             Gap(server, GapCause.LOG_DAMAGED, since or now, now, detail=reason)
-            for server in sorted(servers)
+            for server in servers_of(at, self._plant)
         ]
         return Content(at, stored, stored, start, empty(), gaps=tuple(gaps))
 

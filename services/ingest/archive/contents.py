@@ -9,7 +9,7 @@ import numpy as np
 
 from services.ingest.archive.entries import Entry, Readings, Subscriptions, Unreadable
 from services.ingest.archive.letters import record_letter, rows_letters
-from shared.bus import Damaged, Message, Position
+from shared.bus import Damaged, Message, Position, TopicPartition
 from shared.domain import Gap, GapCause, SubscriptionState
 from shared.readings import Block, empty, merge
 from shared.store.acceptance import sort_out
@@ -178,14 +178,17 @@ def _provisional(
     }
 
 
+def servers_of(at: TopicPartition, plant: KnownPlant) -> list[str]:
+    """Return the servers whose readings the partition carries."""
+    return sorted(plant.servers.get(at.partition, frozenset()) or {UNKNOWN_SERVER})
+
+
 def _damage(damaged: Damaged, known: Known) -> list[Gap]:
     """Return the gaps that damaged records may hide: every server of the partition."""
-    partition = damaged.at.partition
-    servers = known.plant.servers.get(partition, frozenset()) or {UNKNOWN_SERVER}
     start = known.last_stored if damaged.after is None else damaged.after
     end = known.now if damaged.before is None else damaged.before
     detail = (
-        f"{damaged.at.topic}-{partition} offsets {damaged.first.offset} to "
+        f"{damaged.at.topic}-{damaged.at.partition} offsets {damaged.first.offset} to "
         f"{damaged.last.offset}: {damaged.reason}"
     )
     return [
@@ -196,7 +199,7 @@ def _damage(damaged: Damaged, known: Known) -> list[Gap]:
             max(start, end),
             detail=detail.replace("\0", "\ufffd"),
         )
-        for server in sorted(servers)
+        for server in servers_of(damaged.at, known.plant)
     ]
 
 
