@@ -97,6 +97,10 @@ class Supervisor:
         return self
 
     async def __aexit__(self, *_exc: object) -> None:
+        await self.stop_all()
+
+    async def stop_all(self) -> None:
+        """Stop every service, in the order in which they were started."""
         for name in list(self._keepers):
             await self.stop(name)
 

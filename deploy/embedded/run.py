@@ -17,7 +17,7 @@ from deploy.embedded import services
 from deploy.embedded.database import kept_database
 from deploy.embedded.folder import DataFolder, own_folder
 from deploy.embedded.ports import reserved_port
-from deploy.embedded.processes import Supervisor
+from deploy.embedded.processes import ServiceState, Supervisor
 from deploy.embedded.reaching import api_answers, port_listens, reached
 from deploy.embedded.screen import Screen
 from deploy.embedded.services import Neighbours
@@ -91,46 +91,67 @@ async def _until_asked(
 
 
 async def _run(wanted: Wanted, place: Place, screen: Screen) -> None:
-    steps = screen.steps
     folder = place.folder
-    steps.note(f"data in {folder.root}")
+    screen.steps.note(f"data in {folder.root}")
     async with AsyncExitStack() as stack:
-        dsn = wanted.database
-        if dsn is None:
-            with steps.step("PostgreSQL"):
-                database = kept_database(folder.postgres, ended=screen.database_said)
-                dsn = (await stack.enter_async_context(database)).dsn
-        with steps.step("schema"):
-            await migrate(DatabaseSettings(dsn=SecretStr(dsn)))
-        neighbours = Neighbours(wanted.bus or f"local:{folder.log}", dsn)
         supervisor = Supervisor(folder.logs, inherit=(folder.children_lock,))
-        screen.watch(supervisor)
         await stack.enter_async_context(supervisor)
+        screen.watch(supervisor)
+        source = await _started_simulator(wanted, place, supervisor)
+        dsn = await _database(wanted, place, stack, screen)
+        stack.push_async_callback(supervisor.stop_all)
         stack.callback(screen.stopping)
-        if place.simulator_port is not None:
-            await _simulate(wanted, place, supervisor, screen)
-        with steps.step("plant.yaml on the log") as add:
+        neighbours = Neighbours(wanted.bus or f"local:{folder.log}", dsn)
+        if source is not None:
+            await _discovered(place, source, supervisor, screen)
+        with screen.steps.step("plant.yaml on the log") as add:
             record = await _apply(wanted.plant or folder.plant, neighbours.bus)
             add(f"version {record.version}")
         await _start_services(place, neighbours, supervisor, screen)
         await screen.show()
 
 
-async def _simulate(
-    wanted: Wanted, place: Place, supervisor: Supervisor, screen: Screen
+async def _started_simulator(
+    wanted: Wanted, place: Place, supervisor: Supervisor
+) -> ServiceState | None:
+    """Start the simulated plant, if there is one; it gets ready meanwhile."""
+    if place.simulator_port is None:
+        return None
+    service = services.simulator(
+        place.folder,
+        port=place.simulator_port,
+        vessels=wanted.vessels,
+        history=wanted.history,
+    )
+    return await supervisor.start(service)
+
+
+async def _database(
+    wanted: Wanted, place: Place, stack: AsyncExitStack, screen: Screen
+) -> str:
+    """Start PostgreSQL unless another one is wanted; return a migrated one's DSN."""
+    dsn = wanted.database
+    if dsn is None:
+        with screen.steps.step("PostgreSQL"):
+            database = kept_database(place.folder.postgres, ended=screen.database_said)
+            dsn = (await stack.enter_async_context(database)).dsn
+    with screen.steps.step("schema"):
+        await migrate(DatabaseSettings(dsn=SecretStr(dsn)))
+    return dsn
+
+
+async def _discovered(
+    place: Place, state: ServiceState, supervisor: Supervisor, screen: Screen
 ) -> None:
     port = place.simulator_port or SIMULATOR_PORT
-    service = services.simulator(
-        place.folder, port=port, vessels=wanted.vessels, history=wanted.history
-    )
+    url = f"opc.tcp://127.0.0.1:{port}"
     with screen.steps.step("simulated plant") as add:
-        add(f"opc.tcp://127.0.0.1:{port}")
-        state = await supervisor.start(service)
+        add(url)
         await reached(lambda: port_listens(port), state, supervisor)
     with screen.steps.step("tags of the OPC UA server") as add:
         plant = await simulated_plant(
             place.folder.plant,
-            f"opc.tcp://127.0.0.1:{port}",
+            url,
             certificates=place.folder.spool,
             progress=lambda nodes: add(f"{nodes} nodes"),
         )
