@@ -280,6 +280,24 @@ async def test_a_stored_position_that_was_changed_is_unknown(
     leases.leave()
 
 
+async def test_members_that_join_a_new_group_at_once_share_its_partitions(
+    bus: LocalBus, tmp_path: Path
+) -> None:
+    await bus.create_topic("plant", 4)
+    partitions = {TopicPartition("plant", number) for number in range(4)}
+    path = tmp_path / "groups" / "archiver.sqlite"
+    members = [Leases(path, f"member{number}", lease_s=10) for number in range(8)]
+
+    def join(member: Leases) -> frozenset[TopicPartition]:
+        member.join()
+        return member.hold(partitions)
+
+    owned = await asyncio.gather(*(asyncio.to_thread(join, each) for each in members))
+    assert sorted(map(len, owned)) == [0] * 7 + [4]
+    for member in members:
+        member.leave()
+
+
 async def test_a_commit_by_a_member_that_owns_nothing_is_fenced(bus: LocalBus) -> None:
     start = await bus.start(AT)
     async with bus.consumer("archiver", ["plant"], member="one") as consumer:

@@ -147,7 +147,7 @@ def test_a_file_cut_anywhere_in_its_tail_keeps_every_whole_record(log: Log) -> N
     log.file.close()
     whole = log.last_file.read_bytes()
     last = whole.index(b"\xff" * 64)
-    for size in range(last, len(whole), 7):
+    for size in range(last, len(whole), 17):
         log.last_file.write_bytes(whole[:size])
         damaged = assert_only_the_truth(everything(log.folder), log)
         assert damaged <= {6}
@@ -196,7 +196,7 @@ def test_a_wal_cut_or_flipped_in_its_tail_is_noticed(
     size = wal.stat().st_size
     frame = 24 + 4096
     noticed = 0
-    for at in range(size - frame, size, 61):
+    for at in range(size - frame, size, 97):
         for cut in (True, False):
             trial = tmp_path / "trial"
             shutil.copytree(unfolded.folder, trial)
@@ -208,7 +208,7 @@ def test_a_wal_cut_or_flipped_in_its_tail_is_noticed(
             assert damaged <= {11}
             noticed += damaged == {11}
             shutil.rmtree(trial)
-    assert noticed > 80
+    assert noticed > 50
 
 
 def test_a_lost_wal_is_declared_and_its_offsets_are_never_used_again(
