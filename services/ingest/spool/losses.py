@@ -45,7 +45,7 @@ def damage_gaps(
             server=server,
             cause=GapCause.LOG_DAMAGED,
             start=min(start, end),
-            end=end,
+            end=max(start, end),
             detail=f"{damaged.at.topic}/{damaged.at.partition}: {damaged.reason}",
         )
         for server in sorted(servers) or [UNKNOWN_SERVER]
