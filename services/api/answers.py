@@ -113,7 +113,9 @@ def moments(us: np.ndarray[Any, Any]) -> np.ndarray[Any, Any]:
 
 
 def _plain(column: Any) -> Any:  # noqa: ANN401  an array or a list
-    """Return a column that orjson takes: text as a list, the rest as it is."""
+    """Return a column that orjson takes: text and absent times as a list."""
+    if _has_absent_times(column):
+        return _listed(column)
     if isinstance(column, np.ndarray) and column.dtype != object:
         return np.ascontiguousarray(column)
     return list(column)
@@ -121,10 +123,17 @@ def _plain(column: Any) -> Any:  # noqa: ANN401  an array or a list
 
 def _listed(column: Any) -> list[Any]:  # noqa: ANN401  an array or a list
     if isinstance(column, np.ndarray) and column.dtype.kind == "M":
-        return [iso(us) for us in column.astype(np.int64).tolist()]
+        absent = np.isnat(column).tolist()
+        times = column.astype(np.int64).tolist()
+        return [None if nat else iso(us) for us, nat in zip(times, absent, strict=True)]
     if isinstance(column, np.ndarray):
         return [None if each != each else each for each in column.tolist()]  # noqa: PLR0124
     return list(column)
+
+
+def _has_absent_times(column: Any) -> bool:  # noqa: ANN401  an array or a list
+    of_times = isinstance(column, np.ndarray) and column.dtype.kind == "M"
+    return of_times and bool(np.isnat(column).any())
 
 
 def _nested(columns: Mapping[str, Any]) -> dict[str, Any]:
@@ -181,5 +190,5 @@ def _cells(column: Any) -> list[Any]:  # noqa: ANN401  an array or a list
         text: list[Any] = np.datetime_as_string(
             column, unit="us", timezone="UTC"
         ).tolist()
-        return text
+        return ["" if each == "NaT" else each for each in text]
     return ["" if each is None else each for each in _listed(column)]

@@ -88,12 +88,16 @@ class Listener:
         if before and same_log and fresh.next.offset <= before.offset:
             return None
         self.places[fresh.at] = fresh.next
-        if isinstance(fresh.what, Block) and self._tags is not None:
-            rows = np.isin(fresh.what.tag, self._tags)
-            return replace(fresh, what=fresh.what.take(rows)) if rows.any() else None
+        if isinstance(fresh.what, Block):
+            return self._rows(fresh, fresh.what)
         if isinstance(fresh.what, Gap) and self._tags is not None and fresh.what.tags:
             return fresh if np.isin(fresh.what.tags, self._tags).any() else None
         return None if fresh.what is None else fresh
+
+    def _rows(self, fresh: Fresh, block: Block) -> Fresh | None:
+        if self._tags is not None:
+            block = block.take(np.isin(block.tag, self._tags))
+        return replace(fresh, what=block) if len(block) else None
 
     def offer(self, fresh: Fresh) -> None:
         """Put a record into the queue, or count what the client misses."""

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import tempfile
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import httpx
 import pytest
@@ -65,12 +65,25 @@ async def plant(settings: ApiSettings) -> AsyncIterator[StoredPlant]:
 async def api(settings: ApiSettings, plant: StoredPlant) -> AsyncIterator[Client]:
     """Return a client of the app, which runs for the length of the test."""
     assert plant.next is not None
+    async with served(settings) as client:
+        yield client
+
+
+@pytest_asyncio.fixture
+async def unmigrated(settings: ApiSettings) -> AsyncIterator[Client]:
+    """Return a client of an app whose database has no tables."""
+    async with served(settings) as client:
+        yield client
+
+
+@asynccontextmanager
+async def served(settings: ApiSettings, **options: Any) -> AsyncIterator[Client]:
+    """Run the app for the length of the block."""
     with listener() as opened:
         serving = asyncio.create_task(serve(settings, opened))
-        port = opened.getsockname()[1]
-        async with httpx.AsyncClient(
-            base_url=f"http://127.0.0.1:{port}", timeout=30
-        ) as http:
+        scheme = "https" if settings.tls else "http"
+        url = f"{scheme}://127.0.0.1:{opened.getsockname()[1]}"
+        async with httpx.AsyncClient(base_url=url, timeout=30, **options) as http:
             yield Client(http)
         serving.cancel()
         with suppress(asyncio.CancelledError):

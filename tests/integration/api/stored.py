@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,7 @@ from shared.store.transaction import Content
 from shared.wire import LedgerCounts, ReadingsHeader, encode_gap, encode_readings
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import AsyncIterator, Sequence
 
     import httpx
 
@@ -91,6 +92,14 @@ class StoredPlant:
         start = await self.bus.start(self.at)
         await self._store(start, configuration=applied)
 
+    async def reconfigure(self, text: str) -> None:
+        """Apply another configuration, as the archiver stores it later."""
+        head = await self.bus.head(self.at)
+        applied = await apply_configuration(
+            self.bus, text, source="plant.yaml", actor="test", now=T0 + S
+        )
+        await self._store(head, configuration=applied)
+
     async def log(self, readings: Block, session: str = "s1") -> Position:
         """Append readings to the log without storing them."""
         header = ReadingsHeader(Origin.LIVE, "plc1", session, (1, 1), 1)
@@ -140,6 +149,15 @@ class Client:
         assert response.status_code == 200, response.text
         body: dict[str, Any] = response.json()
         return body
+
+    async def until(
+        self, path: str, **parameters: Any
+    ) -> AsyncIterator[dict[str, Any]]:
+        """Yield answers for 20 s, until the caller has what it waits for."""
+        async with asyncio.timeout(20):
+            while True:
+                yield await self.get(path, **parameters)
+                await asyncio.sleep(0.05)
 
     async def refused(self, path: str, **parameters: Any) -> dict[str, Any]:
         """Return the problem of an answer that must be one."""
