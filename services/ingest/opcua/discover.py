@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 SIMULATED = "urn:fedbatch:simulated-plant"
 """Namespace by which our own simulated plant is recognised."""
+SIMULATED_QUEUE = 1_000
+"""Values per monitored item: our plant sends its history as fast as queues take it."""
 PARTITIONS = 4
 
 
@@ -70,8 +72,9 @@ async def discover(  # noqa: PLR0913  each has its option on the command line
         simulated = SIMULATED in session.namespaces
     finally:
         await session.close()
-    if not before:
-        server = server.model_copy(update={"simulated": simulated})
+    if not before and simulated:
+        update = {"simulated": True, "queue_size": SIMULATED_QUEUE}
+        server = server.model_copy(update=update)
     return plant_of(found, server, known=known, site=site, partitions=partitions)
 
 
