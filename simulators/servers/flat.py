@@ -24,7 +24,7 @@ from simulators.servers.security import OneUser, certificate_in
 from simulators.servers.variables import NAMESPACE
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Sequence, Set
     from pathlib import Path
 
     from simulators.instants import Instant, Value
@@ -76,6 +76,7 @@ class FlatServer:
         self._space: Any = self._server.iserver.aspace
         self._nodes: list[Any] = []
         self._process: set[Any] = set()
+        self._counted: tuple[Set[Any], int] = (frozenset(), 0)
         self._types = [VARIANT[v.kind] for v in self.variables]
         self._python = [PYTHON[v.kind] for v in self.variables]
 
@@ -159,7 +160,10 @@ class FlatServer:
 
     def watched(self) -> int:
         """Return how many process variables connected clients monitor."""
-        return len(self._process & self._subscriptions.watched(self._connected()))
+        watched = self._subscriptions.watched(self._connected())
+        if watched is not self._counted[0]:
+            self._counted = (watched, len(self._process & watched))
+        return self._counted[1]
 
     def _connected(self) -> set[int]:
         listener = self._server.bserver

@@ -18,7 +18,7 @@ from asyncua import ua
 from asyncua.server.subscription_service import SubscriptionService
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Set
 
     from asyncua import Server
 
@@ -33,6 +33,8 @@ class MarkingSubscriptions(SubscriptionService):  # type: ignore[misc]
         super().__init__(server.iserver.aspace, server.iserver)
         self.dropped = 0
         """Values that left a full queue unsent."""
+        self._watched: set[Any] = set()
+        self._watched_key: list[tuple[int, int]] = []
 
     async def create_subscription(self, *args: Any, **keywords: Any) -> Any:  # noqa: ANN401
         """As asyncua does, with a marking queue."""
@@ -68,18 +70,24 @@ class MarkingSubscriptions(SubscriptionService):  # type: ignore[misc]
             if id(source) in connected:
                 yield subscription
 
-    def watched(self, connected: set[int]) -> set[Any]:
+    def watched(self, connected: set[int]) -> Set[Any]:
         """Return the NodeIds that clients still connected monitor.
 
         Args:
             connected: ids of the connections (asyncua's processors) that live. A client
                 that is gone keeps its items for a while, but takes nothing from them.
         """
-        return {
-            item.read_value_id.NodeId
+        served = [
+            subscription.monitored_item_srv._monitored_items  # noqa: SLF001
             for subscription in self._served(connected)
-            for item in subscription.monitored_item_srv._monitored_items.values()  # noqa: SLF001
-        }
+        ]
+        key = [(id(items), len(items)) for items in served]
+        if key != self._watched_key:
+            self._watched_key = key
+            self._watched = {
+                item.read_value_id.NodeId for items in served for item in items.values()
+            }
+        return self._watched
 
     def fullest(self, connected: set[int]) -> float:
         """Return the fill level of the fullest queue that a client still empties.
