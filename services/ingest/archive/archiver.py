@@ -10,7 +10,13 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from services.ingest.archive.contents import Known, Prepared, prepare, servers_of
-from services.ingest.archive.entries import Entry, Unreadable, portions, read
+from services.ingest.archive.entries import (
+    Entry,
+    Unreadable,
+    not_stored,
+    portions,
+    read,
+)
 from services.ingest.archive.patience import Patience
 from shared.bus import Fenced, Position, PositionUnknown, Record, TopicPartition
 from shared.domain import Gap, GapCause, Topic, Unavailable
@@ -181,7 +187,7 @@ class Archiver:
         self, at: TopicPartition, entries: Sequence[Entry]
     ) -> None:
         state = self._partitions[at]
-        new = [entry for entry in entries if entry.next.offset > state.start.offset]
+        new = not_stored(entries, state.start)
         for portion in portions(new, self.settings.merge_rows):
             await self._store_portion(state, portion)
 

@@ -136,6 +136,18 @@ _DECODERS: Mapping[Kind, Callable[[bytes], Meaning]] = {
 }
 
 
+def not_stored(entries: Sequence[Entry], start: Position) -> list[Entry]:
+    """Return the entries from `start` on, and damage that reaches or touches it.
+
+    Damage between two records, which covers no offset, lies at the second one's.
+    """
+    return [
+        entry
+        for entry in entries
+        if entry.first.offset >= start.offset or entry.next.offset > start.offset
+    ]
+
+
 def portions(entries: Sequence[Entry], most_rows: int) -> list[list[Entry]]:
     """Cut consecutive entries of a partition into transactions, order kept.
 

@@ -50,12 +50,13 @@ def settings_of(
 
 @asynccontextmanager
 async def archiver_process(
-    folder: Path, database: DatabaseSettings
+    folder: Path, database: DatabaseSettings, bus: BusSettings | None = None
 ) -> AsyncIterator[asyncio.subprocess.Process]:
     """Own an archiver in a process of its own; its log lines go to `archiver.log`."""
     environment = {
         "PATH": os.environ["PATH"],
-        "FEDBATCH_ARCHIVER_BUS__URL": f"local:{folder}/log",
+        "FEDBATCH_ARCHIVER_BUS__URL": f"local:{folder}/log" if bus is None else bus.url,
+        "FEDBATCH_ARCHIVER_BUS__PREFIX": "" if bus is None else bus.prefix,
         "FEDBATCH_ARCHIVER_BUS__PARTITIONS": str(PARTITIONS),
         "FEDBATCH_ARCHIVER_DATABASE__DSN": database.dsn.get_secret_value(),
         "FEDBATCH_ARCHIVER_DATABASE__NAMESPACE": database.namespace,

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 
 from services.ingest.archive.contents import Known, prepare, sorted_unique
-from services.ingest.archive.entries import Entry, Unreadable, portions, read
+from services.ingest.archive.entries import (
+    Entry,
+    Unreadable,
+    not_stored,
+    portions,
+    read,
+)
 from services.ingest.archive.letters import MAX_RAW_BYTES
 from shared.bus import Damaged, Message, Position, Record, TopicPartition
 from shared.domain import GapCause, Origin
@@ -128,6 +134,16 @@ def test_damage_is_a_gap_of_every_server_between_its_sound_neighbours(
     assert {(g.start, g.end) for g in gaps} == {(start, end)}
     assert prepared.content.next == Position("e", 15)
     assert len(prepared.letters[0].value) == MAX_RAW_BYTES
+
+
+def test_what_is_stored_is_left_out_but_damage_at_the_edge_is_not() -> None:
+    readings = entries(*[made_message(made_block(3))] * 3)
+    assert not_stored(readings, Position("e", 11)) == readings[1:]
+    between = read(Damaged(AT, Position("e", 11), Position("e", 10), "sequence", 1, 2))
+    across = read(Damaged(AT, Position("e", 5), Position("e", 11), "checksum", 1, 2))
+    before = read(Damaged(AT, Position("e", 5), Position("e", 10), "checksum", 1, 2))
+    edge = [before, across, between]
+    assert not_stored(edge, Position("e", 11)) == [across, between]
 
 
 @pytest.mark.parametrize(
