@@ -25,7 +25,7 @@ async def migrated(dsn: str | None) -> str:
 
 
 async def verified(dsn: str | None, days: int) -> tuple[str, bool]:
-    """Count the stored readings of the last `days` again, a day at a time.
+    """Count the stored readings of the last `days` again, all of one moment.
 
     Returns:
         What differs from the ledger's `stored`, as text, and whether nothing does.
@@ -33,7 +33,10 @@ async def verified(dsn: str | None, days: int) -> tuple[str, bool]:
     end = time.time_ns() // 1000 + _AHEAD_US
     start = (end // _DAY_US - days - 2) * _DAY_US
     total, differences = 0, []
-    async with open_connection(database_settings(dsn)) as connection:
+    async with (
+        open_connection(database_settings(dsn)) as connection,
+        connection.transaction(isolation="repeatable_read", readonly=True),
+    ):
         for day in range(start, end, _DAY_US):
             said = await counted(connection, STORED, day, day + _DAY_US)
             found = await recount(connection, day, day + _DAY_US)

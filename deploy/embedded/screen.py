@@ -7,6 +7,7 @@ import json
 import sys
 import time
 from typing import TYPE_CHECKING
+from urllib.parse import urlencode
 
 from rich.console import Console
 from rich.live import Live
@@ -63,22 +64,23 @@ class Screen:
         """Show the plant until cancelled."""
         if self._watch is None:
             return
-        urls = addresses(self._watch.url)
         async with self._watch:
             if self._console.is_terminal and not self._json:
-                await self._show_drawn(self._watch, urls)
+                await self._show_drawn(self._watch)
             else:
-                await self._show_plain(self._watch, urls)
+                await self._show_plain(self._watch)
 
-    async def _show_drawn(self, watch: Watch, urls: list[tuple[str, str]]) -> None:
+    async def _show_drawn(self, watch: Watch) -> None:
         with Live(console=self._console, auto_refresh=False, screen=False) as live:
             while True:
                 await self._look(watch)
+                urls = addresses(watch.url, watch.example)
                 live.update(drawn(self._picture, self._title, urls), refresh=True)
                 await asyncio.sleep(_LOOK_S)
 
-    async def _show_plain(self, watch: Watch, urls: list[tuple[str, str]]) -> None:
-        for name, address in urls:
+    async def _show_plain(self, watch: Watch) -> None:
+        await self._look(watch)
+        for name, address in addresses(watch.url, watch.example):
             self.steps.note(f"{name}: {address}")
         said, live = 0.0, False
         while True:
@@ -146,11 +148,10 @@ def service_line(state: ServiceState) -> ServiceLine:
     return ServiceLine(state.service.name, restarts, well=True)
 
 
-def addresses(url: str) -> list[tuple[str, str]]:
-    """Return what a user can open or try."""
-    query = f"{url}/recorded?tag=BR101/TIC-101.PV&start=*-1h&format=csv"
-    return [
-        ("start page", f"{url}/"),
-        ("how to ask", f"{url}/docs"),
-        ("try", f'curl "{query}"'),
-    ]
+def addresses(url: str, tag: str | None) -> list[tuple[str, str]]:
+    """Return what a user can open or try; `tag` is one that the plant has."""
+    found = [("start page", f"{url}/"), ("how to ask", f"{url}/docs")]
+    if tag is not None:
+        query = urlencode({"tag": tag, "start": "*-1h", "format": "csv"}, safe="/*")
+        found.append(("try", f'curl "{url}/recorded?{query}"'))
+    return found

@@ -62,7 +62,6 @@ class Watch:
         self._picture = Picture(now=time.time())
         self._history_s = history_s
         self._shown: list[Shown] = []
-        self._names: dict[int, int] = {}
         self._configuration: int | None = None
         self._gaps_at = float("-inf")
         self._counted: deque[tuple[float, int]] = deque()
@@ -79,6 +78,12 @@ class Watch:
             with suppress(asyncio.CancelledError):
                 await self._counting
         await self._client.aclose()
+
+    @property
+    def example(self) -> str | None:
+        """A tag to try a question with; None before one is known."""
+        values = (tag for shown in self._shown for tag in shown.values)
+        return next(values, None)
 
     async def look(self, services: tuple[ServiceLine, ...]) -> Picture:
         """Return how the plant is now; with the last known where the API is silent."""

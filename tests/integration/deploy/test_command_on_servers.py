@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import json
+import signal
 import socket
 import sys
 from datetime import timedelta
@@ -103,3 +105,25 @@ async def test_a_database_that_is_not_there_is_named_without_its_password() -> N
     assert said.startswith("fedbatch: unavailable\n")
     assert place in said
     assert "geheim" not in said
+
+
+async def test_run_watches_the_plant_of_a_file(server: str, tmp_path: Path) -> None:
+    code, text, said = await fedbatch("discover", server)
+    assert code == 0, said
+    (tmp_path / "plant.yaml").write_text(text)
+    options = ("--data", str(tmp_path / "run"), "--port", "18180", "--json")
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "deploy.command", "run"),
+        *("--plant", str(tmp_path / "plant.yaml"), *options, "--for", "150"),
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.DEVNULL,
+    )
+    assert process.stdout is not None
+    events = []
+    while line := await process.stdout.readline():
+        events.append(json.loads(line))
+        if events[-1]["event"] == "live":
+            process.send_signal(signal.SIGTERM)
+    assert await process.wait() == 0
+    assert [event["event"] for event in events] == ["up", "live", "end"]
+    assert set(events[-1]["restarts"]) == {"collector", "archiver", "api"}

@@ -74,6 +74,21 @@ async def stopped(process: Process, number: signal.Signals) -> dict[str, Any]:
     return last
 
 
+async def ledger_verified(data: Path) -> str:
+    """Return what `fedbatch ledger verify` says of a running demo's database."""
+    folder = data / "postgres"
+    port = await asyncio.to_thread((folder / "port").read_text)
+    password = await asyncio.to_thread((folder / "password").read_text)
+    dsn = f"postgresql://fedbatch:{password}@127.0.0.1:{port.strip()}/postgres"
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "deploy.command", "ledger", "verify", "--days", "2"),
+        stdout=asyncio.subprocess.PIPE,
+        env={**os.environ, "FEDBATCH_COMMAND_DATABASE__DSN": dsn},
+    )
+    out, _ = await asyncio.wait_for(process.communicate(), 60)
+    return out.decode()
+
+
 async def test_a_demo_gets_live_answers_over_http_and_stops_cleanly(
     tmp_path: Path,
 ) -> None:
@@ -87,6 +102,7 @@ async def test_a_demo_gets_live_answers_over_http_and_stops_cleanly(
             answer = (await client.get("/recorded", params=question)).json()
         assert len(answer["time"]) >= 9
         assert answer["simulated"] is True
+        assert "the ledger agrees" in await ledger_verified(tmp_path / "demo")
         last = await stopped(process, signal.SIGINT)
     assert last["readings"] >= live["readings"]
     assert set(last["restarts"].values()) == {0}
@@ -138,14 +154,11 @@ async def test_a_demo_ends_by_itself_after_its_time(tmp_path: Path) -> None:
 
 
 async def test_a_service_that_refuses_its_settings_ends_the_start_with_its_words(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    os.environ["FEDBATCH_SIMULATOR_VESELS"] = "3"
-    try:
-        async with demo(tmp_path / "demo") as process:
-            _, said = await asyncio.wait_for(process.communicate(), _START_S)
-    finally:
-        del os.environ["FEDBATCH_SIMULATOR_VESELS"]
+    monkeypatch.setenv("FEDBATCH_SIMULATOR_VESELS", "3")
+    async with demo(tmp_path / "demo") as process:
+        _, said = await asyncio.wait_for(process.communicate(), _START_S)
     assert process.returncode == 2
     assert b"fedbatch: service does not start" in said
     assert b"the nearest is FEDBATCH_SIMULATOR_VESSELS" in said
