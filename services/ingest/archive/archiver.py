@@ -106,6 +106,7 @@ class Archiver:
             Fenced: another archiver took over a partition.
         """
         await self._patience("plant").until_done(self._load)
+        patience = self._patience("group")
         while True:
             consumer = self.bus.consumer(
                 GROUP,
@@ -115,10 +116,10 @@ class Archiver:
             )
             try:
                 async with consumer:
+                    patience.succeeded()
                     await self._consume(consumer)
             except Unavailable as error:
-                _log.warning("log: %s; joining again", error)
-                await asyncio.sleep(self.settings.timeouts.retry.total_seconds())
+                await patience.wait(error)
 
     def _patience(self, what: str) -> Patience:
         return Patience(what, self.settings.timeouts.retry.total_seconds())

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 from typing import TYPE_CHECKING
 
 from services.ingest.archive import upkeep
 from services.ingest.archive.archiver import Archiver
+from services.ingest.archive.patience import Patience
 from shared.bus.open import open_bus
 from shared.configuration import create_topics
 from shared.domain import Unavailable
@@ -16,8 +16,6 @@ from shared.store.migrations import wait_for_schema
 
 if TYPE_CHECKING:
     from services.ingest.archive.settings import ArchiverSettings
-
-_log = logging.getLogger(__name__)
 
 
 async def run_archiver(settings: ArchiverSettings) -> None:
@@ -28,13 +26,13 @@ async def run_archiver(settings: ArchiverSettings) -> None:
         SchemaTooNew, NotOurs, ServerTooOld, AccessRefused: the database is not one
             that this program may write to.
     """
+    patience = Patience("start", settings.timeouts.retry.total_seconds())
     while True:
         await wait_for_schema(settings.database)
         try:
             await _archive(settings)
         except Unavailable as error:
-            _log.warning("starting again: %s", error)
-            await asyncio.sleep(settings.timeouts.retry.total_seconds())
+            await patience.wait(error)
 
 
 async def _archive(settings: ArchiverSettings) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import shutil
 import signal
 import socket
 import stat
@@ -183,3 +184,21 @@ def test_half_a_first_start_is_never_used(tmp_path: Path) -> None:
     assert not half.exists()
     server.stop()
     server.discard()
+
+
+def test_files_outside_a_temporary_folder_go_when_it_is_gone(tmp_path: Path) -> None:
+    closed = tmp_path / "closed"
+    closed.mkdir(mode=0o700)
+    gone, kept = (EmbeddedPostgres(closed / name) for name in ("gone", "kept"))
+    for server in (gone, kept):
+        server.start()
+        server.stop()
+        outside = closed not in server._cluster.parents
+        assert outside == (os.geteuid() == 0)
+    shutil.rmtree(closed / "gone")
+    kept.start()
+    kept.stop()
+    assert not gone._cluster.exists()
+    assert kept._cluster.exists()
+    kept.discard()
+    assert not kept._cluster.exists()
