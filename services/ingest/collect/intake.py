@@ -149,16 +149,24 @@ class Intake:
         )
 
     def _count_refused(self, publish: Publish) -> None:
-        if not publish.refused:
+        """Count values that are no rows; a text that was only cut off is a row."""
+        block = publish.block
+        gone = [
+            what
+            for what in publish.refused
+            if not ((block.tag == what.tag) & (block.time == what.time)).any()
+        ]
+        if not gone:
             return
-        tags = np.array([what.tag for what in publish.refused], np.int32)
-        times = np.array([what.time for what in publish.refused], np.int64)
-        self._ledger.count("quarantined", self._layout.handles(tags), times)
+        handle = self._layout.handles(np.array([w.tag for w in gone], np.int32))
+        times = np.array([what.time for what in gone], np.int64)
+        self._ledger.count("seen", handle, times)
+        self._ledger.count("quarantined", handle, times)
 
     def _quarantine(self, block: Block, source: Source, publish: Publish) -> None:
         """Keep readings of impossible times where they harm no watermark."""
         handle = self._layout.handles(block.tag)
-        self._ledger.count("quarantined", handle, block.received)
+        self._ledger.count("quarantined", handle, block.time)
         number = publish.sequence
         header = ReadingsHeader(
             source.origin,

@@ -317,8 +317,8 @@ class Collection:
             fetched=fetched,
         )
         self._intake.take(publish, source, received, safe)
-        if publish.refused:
-            self._subscription.refuse_values({w.tag: w.what for w in publish.refused})
+        refused = {what.tag: what.what for what in publish.refused}
+        self._subscription.judge_values(publish.block.tag, refused)
 
     def _lost(self, error: Unavailable) -> None:
         """Say it once, show it with the tags, declare the gap, and keep what helps."""

@@ -35,8 +35,6 @@ _CLOSE_S = 10.0
 _MESSAGE_BYTES = 256
 """What a small record counts for beside its value."""
 
-Append = "Callable[[TopicPartition, Sequence[Message]], Awaitable[object]]"
-
 
 @dataclass(frozen=True, slots=True)
 class Rows:

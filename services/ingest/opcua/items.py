@@ -65,6 +65,7 @@ class Items:
         self.tags: NDArray[np.int32] = np.empty(0, np.int32)
         """Tag id by handle."""
         self._greeting: set[int] = set()
+        self._complaints: set[int] = set()
         self.want(wanted, now)
 
     def __len__(self) -> int:
@@ -163,14 +164,28 @@ class Items:
 
     def complain(self, item: Item, error: str, now: int) -> SubscriptionState | None:
         """Show a granted item as refused because of what it sends; None if known."""
+        self._complaints.add(item.wanted.tag)
         if (item.state.actual, item.state.error) == (Actual.REFUSED, error):
             return None
         return self._move(item, Actual.REFUSED, now, error)
+
+    def content(self, tags: NDArray[np.int32], now: int) -> list[SubscriptionState]:
+        """Take back the complaints about tags that sent a reading again."""
+        if not self._complaints:
+            return []
+        again = self._complaints.intersection(tags.tolist())
+        self._complaints -= again
+        return [
+            self._move(item, Actual.SUBSCRIBED, now, "")
+            for item in self.items_of(again)
+            if item.granted is not None
+        ]
 
     def begin_anew(self, now: int) -> list[SubscriptionState]:
         """Forget what was granted; return the states that changed."""
         self._leaving = []
         self._greeting = set()
+        self._complaints = set()
         changed = []
         for item in self._items.values():
             item.granted, item.tries, item.due = None, 0, 0.0

@@ -22,6 +22,9 @@ from shared.plant import Report
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
+    import numpy as np
+    from numpy.typing import NDArray
+
     from services.ingest.opcua.items import Item, Items
     from services.ingest.opcua.session import Session
     from shared.domain import SubscriptionState
@@ -239,12 +242,12 @@ class Subscription:
         if state is not None:
             states.append(state)
 
-    def refuse_values(self, refused: dict[int, str]) -> None:
+    def judge_values(self, tags: NDArray[np.int32], refused: dict[int, str]) -> None:
         """Show tags whose values are of a kind that readings cannot hold.
 
-        Their items stay: the server may send a number again.
+        Their items stay; a tag that sends a reading again is shown as subscribed.
         """
-        states: list[SubscriptionState] = []
+        states = self.items.content(tags, utc_now())
         for item in self.items.items_of(refused):
             reason = refused[item.wanted.tag]
             state = self.items.complain(item, reason, utc_now())

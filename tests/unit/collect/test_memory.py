@@ -1,0 +1,40 @@
+"""What survives a crash of the collector."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from services.ingest.collect.memory import (
+    MemoryDamaged,
+    MemoryFile,
+    ServerMemory,
+    recall,
+)
+from shared.domain import GapCause
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+
+def test_nothing_is_remembered_on_the_first_start(tmp_path: Path) -> None:
+    assert recall(tmp_path) == {}
+
+
+def test_what_was_kept_comes_back_equal(tmp_path: Path) -> None:
+    kept = {
+        "A": ServerMemory(12, GapCause.SERVER_UNREACHABLE, 13, {7: 14}, 78, 15),
+        "B": ServerMemory(),
+    }
+    MemoryFile(tmp_path).keep(kept)
+    assert recall(tmp_path) == kept
+
+
+@pytest.mark.parametrize(
+    "text", ["", "{}", '{"servers": [1]}', '{"servers": {"A": 1}}']
+)
+def test_a_damaged_file_is_named_and_never_ignored(tmp_path: Path, text: str) -> None:
+    (tmp_path / "collector.json").write_text(text)
+    with pytest.raises(MemoryDamaged, match=r"collector\.json"):
+        recall(tmp_path)
