@@ -38,6 +38,8 @@ class Kind(StrEnum):
     LEDGER = "ledger"
     CONFIGURATION = "configuration"
     DEAD_LETTER = "dead-letter"
+    COMMAND = "command"
+    """A person's word on an alarm; see shared.events."""
 
 
 class Origin(StrEnum):

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
+from shared.checks import NoData, Residual, TagChecks
 from shared.domain import FedbatchError
 
 if TYPE_CHECKING:
@@ -91,6 +92,8 @@ class Server(_Part):
     """0 asks for the fastest, -1 for the publishing interval."""
     queue_size: Annotated[int, Field(ge=1, le=100_000)] = 100
     """Values the server keeps per monitored item between two publishes."""
+    no_data: NoData = NoData()
+    """When the silence of this server is an alarm."""
 
 
 class Tag(_Part):
@@ -113,6 +116,8 @@ class Tag(_Part):
     report: Report | None = None
     """Default: each for numbers that are not stepped, else change."""
     description: str = ""
+    checks: TagChecks | None = None
+    """What the monitor watches on this tag alone."""
 
     @model_validator(mode="after")
     def _range_ascends(self) -> Tag:
@@ -122,6 +127,10 @@ class Tag(_Part):
             )
         if self.stepped is False and self.type != "number":
             raise ValueError(f"stepped false: a {self.type} is always stepped")
+        if self.checks is not None and self.type != "number":
+            raise ValueError(f"checks: expected on numbers only, this is a {self.type}")
+        if self.checks and self.checks.frozen and self.reports is Report.CHANGE:
+            raise ValueError("checks.frozen: expected only with report each")
         return self
 
     @property
@@ -156,6 +165,22 @@ class Vessel(_Part):
     """Of `plant`; written once, when the vessel is first seen."""
     context: Context = Context()
     tags: tuple[Tag, ...]
+    residuals: tuple[Residual, ...] = ()
+    """What should stay near zero, or near its own past, while all is well."""
+
+    @model_validator(mode="after")
+    def _residuals_name_numbers(self) -> Vessel:
+        numbers = {tag.name for tag in self.tags if tag.type == "number"}
+        names = [residual.name for residual in self.residuals]
+        if len(set(names)) != len(names):
+            raise ValueError(f"residuals {names}: expected each name once")
+        for residual in self.residuals:
+            for name in sorted(residual.terms.keys() - numbers):
+                raise ValueError(
+                    f"residual {residual.name!r} term {name!r}: expected a number tag "
+                    "of this vessel"
+                )
+        return self
 
     @model_validator(mode="after")
     def _context_names_tags(self) -> Vessel:

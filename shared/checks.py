@@ -1,0 +1,145 @@
+"""What plant.yaml asks of the monitor: limits, rates, frozen values, noise, residuals.
+
+Pure: settings only, no algorithm. Every check belongs to one vessel and has a name
+that is unique there, so that an alarm can be named `vessel/check` for ever.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+Priority = Annotated[int, Field(ge=1, le=4)]
+"""1 urgent, act at once; 2 high; 3 low; 4 for the record, nobody is told."""
+Seconds = Annotated[float, Field(ge=0, le=7 * 86_400)]
+
+
+class Mode(StrEnum):
+    """How a learned check decides."""
+
+    LEARNING = "learning"
+    """Learns as it goes; every alarm says that it is advisory."""
+    FROZEN = "frozen"
+    """Uses a named, hashed snapshot that a person approved; learns nothing."""
+
+
+class _Check(BaseModel):
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True
+    )
+
+    priority: Priority = 3
+    on_delay_s: Seconds = 60.0
+    """The condition must hold this long, in event time, before the alarm is raised."""
+    off_delay_s: Seconds = 30.0
+    """It must be away this long before the alarm returns."""
+    latch: bool = False
+    """Stays until somebody resets it, also after the condition is gone."""
+    advice: str = ""
+    """What a person should look at first."""
+
+
+class Limit(_Check):
+    """A value beyond a fixed limit; independent of any model."""
+
+    side: Literal["hh", "h", "l", "ll"]
+    value: float
+    """In the tag's unit."""
+    deadband: Annotated[float, Field(ge=0)] = 0.0
+    """The value must come back by this much before the condition is away."""
+
+    @property
+    def is_high(self) -> bool:
+        """Whether values above are beyond."""
+        return self.side in {"h", "hh"}
+
+
+class Rate(_Check):
+    """A value that moves faster than its process can."""
+
+    per_min: Annotated[float, Field(gt=0)]
+    """Largest change per minute, in the tag's unit."""
+    over_s: Annotated[float, Field(gt=0, le=3600)] = 60.0
+    """Measured between readings this far apart."""
+
+
+class Frozen(_Check):
+    """A value of a `report: each` tag that has not moved at all."""
+
+    after_s: Annotated[float, Field(gt=0)] = 900.0
+    """Identical for this long."""
+    on_delay_s: Seconds = 0.0
+
+
+class Noise(_Check):
+    """Scatter from reading to reading outside what the instrument has."""
+
+    least: Annotated[float, Field(ge=0)] = 0.0
+    """Smallest standard deviation of successive differences / sqrt(2)."""
+    most: Annotated[float, Field(gt=0)]
+    """Largest, in the tag's unit."""
+    over_s: Annotated[float, Field(gt=0, le=86_400)] = 600.0
+
+
+class NoData(_Check):
+    """No reading and no proof that the subscription lives."""
+
+    after_s: Annotated[float, Field(gt=0)] = 10.0
+    on_delay_s: Seconds = 20.0
+    priority: Priority = 2
+
+
+class TagChecks(BaseModel):
+    """The checks of one tag."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True
+    )
+
+    limits: tuple[Limit, ...] = ()
+    rate: Rate | None = None
+    frozen: Frozen | None = None
+    noise: Noise | None = None
+
+    @model_validator(mode="after")
+    def _each_side_once(self) -> TagChecks:
+        sides = [limit.side for limit in self.limits]
+        if len(set(sides)) != len(sides):
+            raise ValueError(f"limits {sides}: expected each of hh, h, l, ll once")
+        values = {limit.side: limit.value for limit in self.limits}
+        ordered = [values[side] for side in ("ll", "l", "h", "hh") if side in values]
+        if ordered != sorted(ordered):
+            raise ValueError(f"limits {values}: expected ll <= l <= h <= hh")
+        return self
+
+
+class Residual(_Check):
+    """A sum of tags that stays near zero, or near its own past, while all is well.
+
+    For example setpoint minus value, a controller's output, or a pump's total minus
+    what the bottle lost. Learned: River looks for drift in it.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\- ]{0,63}$")]
+    terms: Annotated[dict[str, float], Field(min_length=1)]
+    """Tag name in the vessel -> factor."""
+    detector: Literal["adwin", "page-hinkley", "ewma"] = "ewma"
+    mode: Mode = Mode.LEARNING
+    snapshot: str | None = None
+    """SHA-256 of the approved snapshot; needed when frozen."""
+    every_s: Annotated[float, Field(gt=0)] = 60.0
+    """The residual is averaged over this long before the detector sees it."""
+    phases: tuple[str, ...] = ()
+    """Only while the vessel is in one of these phases; empty: in all."""
+    settle_s: Annotated[float, Field(ge=0)] = 3600.0
+    """Learned from, but never alarmed on, this long after a phase begins."""
+    sensitivity: Annotated[float, Field(gt=0)] = 6.0
+    """In standard deviations of the residual's own past."""
+
+    @model_validator(mode="after")
+    def _frozen_names_a_snapshot(self) -> Residual:
+        if (self.mode is Mode.FROZEN) != (self.snapshot is not None):
+            raise ValueError("frozen needs a snapshot, and learning has none")
+        return self
