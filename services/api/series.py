@@ -8,7 +8,7 @@ import numpy as np
 
 from services.api.problems import Problem
 from shared.retrieval.missing import Span, as_known
-from shared.retrieval.series import Series, in_order
+from shared.retrieval.series import Series
 from shared.store import queries_declared, queries_readings
 
 if TYPE_CHECKING:
@@ -60,20 +60,24 @@ async def with_gaps(connection: Connection, tag: StoredTag, series: Series) -> S
 
 
 def _joined(inside: Readings, around: Readings, tag: StoredTag) -> Series:
-    """Return the readings of both in order."""
+    """Return the readings of both in order; those around lie outside the range."""
+    if not len(inside):
+        return series_of(around, tag)
+    early = around.time < inside.time[0]
+    near, middle = series_of(around, tag), series_of(inside, tag)
+    parts = near.take(early), middle, near.take(~early)
     text = None
     if inside.text is not None or around.text is not None:
         text = np.concatenate(
             [
                 np.full(len(part), None, object) if part.text is None else part.text
-                for part in (inside, around)
+                for part in parts
             ]
         )
-    both = Series(
-        np.concatenate([inside.time, around.time]),
-        np.concatenate([inside.value, around.value]),
-        np.concatenate([inside.status, around.status]),
+    return Series(
+        np.concatenate([part.time for part in parts]),
+        np.concatenate([part.value for part in parts]),
+        np.concatenate([part.status for part in parts]),
         tag.stepped,
         text,
     )
-    return in_order(both, np.concatenate([inside.tie, around.tie]))[0]

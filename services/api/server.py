@@ -91,6 +91,8 @@ def _listening(settings: ApiSettings) -> socket.socket:
     try:
         family = socket.getaddrinfo(host, port)[0][0]
         listener = socket.create_server((host, port), family=family, backlog=2048)
+        # asyncio leaves this to us for sockets that name no protocol
+        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     except OSError as error:
         raise PortTaken(f"{host}:{port}: expected a free address: {error}") from error
     scheme = "https" if settings.tls else "http"

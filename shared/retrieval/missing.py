@@ -58,6 +58,8 @@ def as_known(
             be alive, us UTC; None for other tags.
     """
     spans = _union(gaps)
+    if not spans and holds_until is None:
+        return series
     starts = np.array([low for low, _ in spans], np.int64)
     bad = _row_of(series, starts, codes.BAD_NO_COMMUNICATION)
     rows = [series, bad]

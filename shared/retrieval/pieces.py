@@ -113,7 +113,8 @@ def sums(pieces: Pieces, edges: Times) -> Sums:
     """Return the sums over each interval between two edges, ascending."""
     count = len(edges) - 1
     inside = (pieces.time > edges[0]) & (pieces.time < edges[-1])
-    points = np.union1d(edges, pieces.time[inside])
+    # a time that is there twice makes a region of no length, which adds nothing
+    points = np.sort(np.concatenate([pieces.time[inside], edges]), kind="stable")
     start, end = points[:-1], points[1:]
     interval = np.searchsorted(edges, start, "right") - 1
     piece = np.searchsorted(pieces.time, start, "right") - 1

@@ -98,25 +98,29 @@ async def recorded(
 
 
 async def neighbours(
-    connection: Connection, tag: int, start: int, end: int, *, inside: bool = False
+    connection: Connection, tag: int, start: int, end: int
 ) -> Readings:
     """Return the readings around a range: what stands at its ends.
 
     These are, on each side, all that share the nearest time outside, and the nearest
-    one that is Good (among the nearest LOOK_BACK); with `inside` also those in it.
+    one that is Good (among the nearest LOOK_BACK). Of a range of one instant, also
+    those at it.
     """
-    times = " union all ".join(
-        f"select * from ({_nearest(tag, side, more)}) as near{i}"
-        for i, (side, more) in enumerate(
-            (side, more)
-            for side in (f"< {_at(start)}", f"> {_at(end)}")
-            for more in ("true", _USABLE)
-        )
+    nearest = ", ".join(
+        f"({_nearest(tag, side, condition)})"
+        for side in (f"< {_at(start)}", f"> {_at(end)}")
+        for condition in ("true", _USABLE)
     )
-    between = f" or time between {_at(start)} and {_at(end)}" if inside else ""
+    found = await connection.fetchrow(f"select {nearest}")
+    # as constants, so that the index on (tag, time, tie) serves each of them
+    times = {f"'{time.isoformat()}'" for time in found or () if time is not None}
+    if start == end:
+        times.add(_at(start))
+    if not times:
+        return await recorded(connection, tag, start, end, limit=0)
     query = (
         f"select {_COLUMNS} from reading"
-        f" where tag = {tag:d} and (time in ({times}){between})"
+        f" where tag = {tag:d} and time in ({', '.join(sorted(times))})"
         " order by time, tie"
     )
     return await _readings(connection, tag, query)

@@ -124,8 +124,8 @@ async def recorded_values(
         page = _first(rows, limit) if more else rows
         around = await _ends(connection, which, over, boundary)
         what = await known(connection, [which], over.start, over.end, over.now)
-    before = None if paging.after else around.before
-    after = None if more else around.after
+    before = around.before if around and paging.after is None else None
+    after = around.after if around and not more else None
     about = {**about_tag(names, which), "boundary": boundary, **what.about(names)}
     columns = _columns(before, series_of(page, which), after)
     following = _cursor(page) if more else None
@@ -187,8 +187,10 @@ def _current_columns(
 
 async def _ends(
     connection: Connection, tag: StoredTag, over: Range, boundary: Boundary
-) -> Ends:
+) -> Ends | None:
     """Return what the boundary adds, each end looked at by itself."""
+    if boundary is Boundary.INSIDE:
+        return None
     before = await _end(connection, tag, over.start, boundary)
     after = await _end(connection, tag, over.end, boundary)
     return Ends(before.before, after.after)
@@ -197,7 +199,7 @@ async def _ends(
 async def _end(
     connection: Connection, tag: StoredTag, at: int, boundary: Boundary
 ) -> Ends:
-    around = await neighbours(connection, tag.id, at, at, inside=True)
+    around = await neighbours(connection, tag.id, at, at)
     series = series_of(around, tag)
     if boundary is Boundary.INTERPOLATED:
         series = await with_gaps(connection, tag, series)

@@ -171,4 +171,6 @@ class Client:
 
 def listener() -> socket.socket:
     """Return a socket that already takes connections."""
-    return socket.create_server(("127.0.0.1", 0))
+    opened = socket.create_server(("127.0.0.1", 0))
+    opened.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    return opened
