@@ -51,6 +51,13 @@ def settings(postgres: EmbeddedPostgres, tmp_path: Path, fresh: str) -> ApiSetti
 @pytest_asyncio.fixture
 async def plant(settings: ApiSettings) -> AsyncIterator[StoredPlant]:
     """Return a configured plant without readings."""
+    async with stored_plant(settings) as stored:
+        yield stored
+
+
+@asynccontextmanager
+async def stored_plant(settings: ApiSettings) -> AsyncIterator[StoredPlant]:
+    """Give a configured plant without readings for the length of the block."""
     await migrate(settings.database)
     async with AsyncExitStack() as stack:
         bus = await stack.enter_async_context(open_bus(settings.bus))
