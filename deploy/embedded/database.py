@@ -30,7 +30,8 @@ async def kept_database(
 
     Args:
         folder: its data; made when missing.
-        ended: called with a sentence when the server died and is started again.
+        ended: called with a sentence when the server died, with an empty one when it
+            is back.
     """
     server = EmbeddedPostgres(folder)
     await asyncio.to_thread(server.prepare)
@@ -61,8 +62,8 @@ async def _keep(server: EmbeddedPostgres, ended: Callable[[str], None]) -> None:
         while not await _restarted(server, ended):
             await asyncio.sleep(pause_s)
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
-        if server.port != port:
-            ended(f"is back on port {server.port}, not {port}; start fedbatch again")
+        moved = f"is back on port {server.port}, not {port}; start fedbatch again"
+        ended(moved if server.port != port else "")
 
 
 async def _restarted(server: EmbeddedPostgres, ended: Callable[[str], None]) -> bool:

@@ -79,12 +79,14 @@ class Screen:
                 await asyncio.sleep(_LOOK_S)
 
     async def _show_plain(self, watch: Watch) -> None:
-        await self._look(watch)
-        for name, address in addresses(watch.url, watch.example):
-            self.steps.note(f"{name}: {address}")
+        told = 0
         said, live = 0.0, False
         while True:
             await self._look(watch)
+            known = addresses(watch.url, watch.example)
+            for name, address in known[told:]:
+                self.steps.note(f"{name}: {address}")
+            told = len(known)
             changed = self._picture.live != live
             if changed or time.monotonic() - said > _PLAIN_EVERY_S:
                 self.steps.note(plain(self._picture))

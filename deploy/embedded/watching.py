@@ -129,7 +129,7 @@ class Watch:
             await self._choose()
             return self._picture.vessels
         rows = {row["tag"]: row for row in body["rows"]}
-        lines = tuple(_line(shown, rows) for shown in self._shown)
+        lines = tuple(vessel_line(shown, rows) for shown in self._shown)
         if self._history_s is not None and self._picture.history_from is None:
             times = [line.newest for line in lines if line.newest is not None]
             if times:
@@ -214,7 +214,8 @@ def _first_numbers(tags: list[dict[str, Any]]) -> tuple[str, ...]:
     return tuple(tag["name"] for tag in (each or numbers)[: len(KEYS)])
 
 
-def _line(shown: Shown, rows: dict[str, dict[str, Any]]) -> VesselLine:
+def vessel_line(shown: Shown, rows: dict[str, dict[str, Any]]) -> VesselLine:
+    """Return a vessel's line from the rows of its tags, by full name."""
     named = tuple(tag.partition("/")[2] for tag in shown.values)
     plain = named == tuple(KEYS.values())
     cells = [_number(rows[tag]["value"]) for tag in shown.values]

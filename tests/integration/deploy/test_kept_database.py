@@ -27,6 +27,7 @@ async def test_a_killed_database_is_started_again_with_its_data(tmp_path: Path) 
         os.kill(server.pid, signal.SIGKILL)
         async with asyncio.timeout(60):
             assert "ended with code -9" in await said.get()
+            assert await said.get() == ""
             assert await _answer(server.dsn) == 7
 
 

@@ -6,8 +6,9 @@ import re
 from pathlib import Path
 
 import pytest
+from pydantic import BaseModel
 
-from shared import plant
+from shared import checks, plant
 
 _PAGE = (Path(__file__).parents[3] / "docs" / "plant-yaml.md").read_text()
 _HEADINGS = {
@@ -18,12 +19,19 @@ _HEADINGS = {
     "## A vessel": plant.Vessel,
     "`context`,": plant.Context,
     "## A tag": plant.Tag,
+    "## What the monitor": checks.TagChecks,
+    "`limits`, each": checks.Limit,
+    "`rate`:": checks.Rate,
+    "`frozen`:": checks.Frozen,
+    "`noise`:": checks.Noise,
+    "`no_data` of": checks.NoData,
+    "`residuals` of": checks.Residual,
 }
 
 
 @pytest.mark.parametrize(("heading", "part"), _HEADINGS.items())
 def test_a_table_has_one_row_for_each_field(
-    heading: str, part: type[plant.Plant]
+    heading: str, part: type[BaseModel]
 ) -> None:
     after = _PAGE[_PAGE.index(f"\n{heading}") :]
     table = after[after.index("|---") :].split("\n\n")[0]
