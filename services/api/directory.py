@@ -31,6 +31,8 @@ class Names:
     vessels: dict[str, StoredVessel]
     tags: dict[int, StoredTag]
     by_name: dict[str, StoredTag]
+    by_vessel: dict[str, list[StoredTag]]
+    """Tags by name; a vessel without tags has no entry."""
 
     @property
     def version(self) -> int | None:
@@ -61,8 +63,7 @@ class Names:
 
     def tags_of(self, vessel: str) -> list[StoredTag]:
         """Return the vessel's tags by name."""
-        found = (tag for tag in self.tags.values() if tag.vessel == vessel)
-        return sorted(found, key=lambda tag: tag.name)
+        return self.by_vessel.get(vessel, [])
 
     def simulated(self, tag: StoredTag) -> bool:
         """Return whether the tag's server is a simulation."""
@@ -101,10 +102,15 @@ class Directory:
 
 async def _read(connection: Connection) -> Names:
     tags = await queries.tags(connection)
+    by_vessel: dict[str, list[StoredTag]] = {}
+    for tag in sorted(tags, key=lambda each: each.name):
+        if tag.vessel is not None:
+            by_vessel.setdefault(tag.vessel, []).append(tag)
     return Names(
         configuration=await queries.configuration(connection),
         servers={server.name: server for server in await queries.servers(connection)},
         vessels={vessel.name: vessel for vessel in await queries.vessels(connection)},
         tags={tag.id: tag for tag in tags},
         by_name={tag.full_name: tag for tag in tags},
+        by_vessel=by_vessel,
     )
