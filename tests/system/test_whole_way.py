@@ -1,54 +1,187 @@
-"""(a) generated = stored + inside a declared gap, through the HTTP API."""
+"""(a) and (b): the whole way balances, undisturbed and after every process was killed.
+
+One site per variant: it catches up with two hours of history, goes on live, loses each
+process and neighbour in turn to kill -9, and must balance before and after.
+"""
 
 from __future__ import annotations
 
+import functools
 import time
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import pytest
+
 from tests.system.balance import Balance, balance
-from tests.system.site import Site, status_of, until
+from tests.system.site import Site, status_of, to_us, until
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
+    from deploy.embedded.postgres import EmbeddedPostgres
+    from tests.neighbours.kafka import KafkaBroker
+    from tests.neighbours.timescale import TimescaleServer
     from tests.system.site import Variant
 
-DAY_US = 86_400_000_000
+SECOND_US = 1_000_000
+DAY_US = 86_400 * SECOND_US
+PUBLISHING_US = SECOND_US // 2
+RECOVERY_S = 30
 HISTORY = {"HISTORY": "PT2H", "CATCHUP_STEP": "PT10S", "VESSELS": "3"}
+PROBE = "BR101/TIC-101.PV"
 
 
-def settled(site: Site) -> Balance:
-    """Return the balance once nothing more arrives of what was generated."""
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """What a test did, and between which moments readings could not pass."""
+
+    what: str
+    start: int
+    end: int
+
+
+def newest(site: Site) -> int:
+    """Return the time of the newest stored reading of the probe, us UTC."""
+    answer = site.get("/recorded", tag=PROBE, start="*-1h", end="*")
+    if not answer.is_success or not answer.json()["time"]:
+        return 0
+    return to_us(answer.json()["time"][-1])
+
+
+def flows_again(site: Site, what: str) -> int:
+    """Wait until something newer than now is stored; return its time, us UTC."""
     now = time.time_ns() // 1000
-    start, end = now - 2 * DAY_US, now + DAY_US
-    generated = site.generated()
 
-    def balanced() -> Balance | None:
-        found = balance(
-            generated,
-            site.stored(start, end),
-            site.gaps(start, end),
-            site.only_changes(),
+    def newer() -> int:
+        moment = newest(site)
+        return moment if moment > now else 0
+
+    return int(
+        until(f"data flows after {what}", newer, timeout_s=RECOVERY_S, every_s=0.5)
+    )
+
+
+def hurt(
+    site: Site, what: str, down: Callable[[], None], up: Callable[[], None]
+) -> Outage:
+    """Take something down for two seconds, bring it back, wait for recovery."""
+    start = time.time_ns() // 1000
+    down()
+    time.sleep(2)
+    up()
+    return Outage(what, start, flows_again(site, what))
+
+
+def kill_each(site: Site) -> list[Outage]:
+    """Kill and restart every process in turn."""
+    return [
+        hurt(
+            site,
+            f"kill -9 of {name}",
+            functools.partial(site.kill, name),
+            functools.partial(site.start, name),
         )
-        print(found)
-        return found if found.balanced else None
-
-    last = until("balanced", balanced, timeout_s=30, every_s=2)
-    assert isinstance(last, Balance)
-    return last
+        for name in ("archiver", "api", "collector", "simulator")
+    ]
 
 
-def test_every_generated_reading_is_stored_once_bit_for_bit(
-    tmp_path: Path, variant: Variant
-) -> None:
-    with Site(tmp_path / "site", variant, simulator=HISTORY) as site:
-        site.begin()
-        until(
-            "the plant is live",
-            lambda: status_of(site.folder / "simulator").get("state") == "live",
-        )
-        time.sleep(5)
-        site.stop("simulator")
-        found = settled(site)
+def balanced(site: Site) -> Balance:
+    """Hold the loss equation once nothing more arrives of what was generated."""
+    now = time.time_ns() // 1000
+    start, end = now - DAY_US, now + DAY_US
+    generated = {
+        tag: [entry for entry in rows if entry.time <= now]
+        for tag, rows in site.generated().items()
+    }
+    found: list[Balance] = []
+
+    def holds() -> bool:
+        stored, gaps = site.stored(start, now), site.gaps(start, end)
+        found.append(balance(generated, stored, gaps, site.only_changes()))
+        print(found[-1])
+        return found[-1].balanced
+
+    until("balanced", holds, timeout_s=30, every_s=2)
+    return found[-1]
+
+
+def within_outages(site: Site, outages: list[Outage]) -> None:
+    """Hold every declared gap against the true outages."""
+    now = time.time_ns() // 1000
+    slack = 2 * PUBLISHING_US + SECOND_US  # readings come each second
+    for outage in outages:
+        print(f"{outage.what}: {(outage.end - outage.start) / SECOND_US:.1f} s")
+    for gap in site.gaps(now - DAY_US, now):
+        end = gap.end or now
+        print(f"gap {gap.cause}: {(end - gap.start) / SECOND_US:.3f} s")
+        assert any(
+            outage.start - slack <= gap.start and end <= outage.end + slack
+            for outage in outages
+        ), (gap, outages)
+
+
+def undisturbed(site: Site) -> None:
+    """Start everything, catch up, go live: all is stored, nothing is declared."""
+    site.begin()
+    until(
+        "the plant is live",
+        lambda: status_of(site.folder / "simulator").get("state") == "live",
+    )
+    flows_again(site, "the start")
+    found = balanced(site)
     assert found.generated > 3 * 20 * 720
     assert found.declared == 0
+
+
+def disturbed(site: Site, outages: list[Outage]) -> None:
+    """Stop the source, then balance: what is missing is declared, and no more."""
+    began = time.time_ns() // 1000
+    site.stop("simulator")
+    time.sleep(2)
+    outages.append(Outage("the end", began, time.time_ns() // 1000 + DAY_US))
+    balanced(site)
+    within_outages(site, outages)
+
+
+@pytest.mark.timeout(300)
+def test_embedded_default_recovers_and_balances(
+    tmp_path: Path, embedded: Variant, embedded_database: EmbeddedPostgres
+) -> None:
+    with Site(tmp_path / "site", embedded, simulator=HISTORY) as site:
+        undisturbed(site)
+        outages = kill_each(site)
+        outages.append(
+            hurt(
+                site,
+                "kill -9 of the database",
+                embedded_database.kill,
+                embedded_database.start,
+            )
+        )
+        disturbed(site, outages)
+
+
+@pytest.mark.timeout(300)
+def test_kafka_and_timescale_recover_and_balance(
+    tmp_path: Path,
+    plant: Variant,
+    kafka_broker: KafkaBroker,
+    timescale_server: TimescaleServer,
+) -> None:
+    with Site(tmp_path / "site", plant, simulator=HISTORY) as site:
+        undisturbed(site)
+        outages = kill_each(site)
+        outages.append(
+            hurt(
+                site,
+                "kill -9 of the database",
+                timescale_server.kill,
+                timescale_server.start,
+            )
+        )
+        outages.append(
+            hurt(site, "kill -9 of the broker", kafka_broker.kill, kafka_broker.start)
+        )
+        disturbed(site, outages)
