@@ -120,12 +120,21 @@ def decode_readings(
             )
         text = text.cast(pa.string())
         text.validate(full=True)
+        _all_there(headers, table)
     except (pa.ArrowException, KeyError, OSError) as error:
         raise NotUnderstood(
             f"readings record of session {header.session!r}: expected an Arrow stream "
             f"with columns {', '.join(_SCHEMA.names)}: {error}"
         ) from error
     return header, Block(**columns, text=None if text.null_count == len(text) else text)
+
+
+def _all_there(headers: Mapping[str, str], table: pa.Table) -> None:
+    """Refuse a stream that was cut between two of its messages."""
+    if headers.get("rows") != str(len(table)):
+        raise pa.ArrowInvalid(
+            f"{len(table)} rows where the header says {headers.get('rows')}"
+        )
 
 
 def _column(table: pa.Table, name: str) -> np.ndarray[Any, Any]:

@@ -8,14 +8,14 @@ import time
 import uuid
 from collections import defaultdict
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
 from tests.neighbours.missing import NeighbourMissing
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
     from tests.neighbours.kafka import KafkaBroker
     from tests.neighbours.timescale import TimescaleServer
@@ -31,7 +31,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
     """Count a test's whole time for the folder below tests/ that holds it."""
     began = time.monotonic()
     installing = _seconds["install"]
@@ -42,7 +42,9 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 
 
 @pytest.hookimpl(wrapper=True)
-def pytest_fixture_setup(fixturedef: pytest.FixtureDef[object]) -> Iterator[object]:
+def pytest_fixture_setup(
+    fixturedef: pytest.FixtureDef[object],
+) -> Generator[None, object, object]:
     """Count the start of a neighbour as installation."""
     began = time.monotonic()
     result = yield
@@ -57,7 +59,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
         path.write_text(json.dumps(_seconds))
 
 
-def absent(neighbour: NeighbourMissing) -> None:
+def absent(neighbour: NeighbourMissing) -> NoReturn:
     """Skip on a user's machine; fail where CI=true."""
     if os.environ.get("CI") == "true":
         pytest.fail(f"neighbour missing: {neighbour}", pytrace=False)
