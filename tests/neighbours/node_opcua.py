@@ -96,11 +96,17 @@ class NodeOpcua:
             process.wait()
         process.stdout.close()
 
-    def send(self, rounds: int, *, every_ms: int = 50) -> list[Sent]:
-        """Send that many rounds of one value per variable; block until they are out."""
+    def send(
+        self, rounds: int, *, every_ms: int = 100, good: bool = False
+    ) -> list[Sent]:
+        """Send that many rounds of one value per variable; block until they are out.
+
+        Statuses are Good, Uncertain, Good, Bad in turn, or all Good. The server folds
+        what comes within 50 ms.
+        """
         assert self._process is not None
         assert self._process.stdin is not None
-        order = {"rounds": rounds, "everyMs": every_ms}
+        order = {"rounds": rounds, "everyMs": every_ms, "good": good}
         self._process.stdin.write(json.dumps(order) + "\n")
         self._process.stdin.flush()
         return [

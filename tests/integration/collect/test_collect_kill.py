@@ -75,6 +75,8 @@ async def test_kill_9_leaves_one_gap_of_its_time_and_nothing_double(
         count = len(collected.process())
         await collected.until(lambda: len(collected.process()) > count + 50)
         task.cancel()
+        former = instrument.server.iserver.subscription_service.subscriptions
+        assert len(former) == 1  # the killed collector's no longer queues for nobody
         second.send_signal(signal.SIGTERM)
         assert await second.wait() == 0
         await collected.read()

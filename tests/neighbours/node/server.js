@@ -1,6 +1,7 @@
 // An OPC UA server written by others: node-opcua, serving every type that readings
 // hold. It prints what it sends as JSON lines; `{"rounds": n, "everyMs": ms}` on
-// standard input makes it send n rounds.
+// standard input makes it send n rounds, with `"good": true` all of status Good
+// (node-opcua 2.182 asserts that when its queues overflow).
 "use strict";
 const readline = require("node:readline");
 const opcua = require("node-opcua");
@@ -55,11 +56,11 @@ function addVariables(server) {
 }
 
 let round = 0;
-function sendRound(variables) {
+function sendRound(variables, good) {
   const time = new Date();
   for (const { name, type, value, variable } of variables) {
     const plain = value(round);
-    const status = STATUS[round % STATUS.length];
+    const status = good ? StatusCodes.Good : STATUS[round % STATUS.length];
     const sent = type === DataType.Int64 ? int64(plain) : plain;
     variable.setValueFromSource(new Variant({ dataType: type, arrayType: opcua.VariantArrayType.Scalar, value: sent }), status, time);
     say({ event: "sent", name, value: typeof plain === "bigint" ? String(plain) : plain, status: status.value, time: time.getTime() * 1000 });
@@ -67,9 +68,9 @@ function sendRound(variables) {
   round += 1;
 }
 
-async function sendRounds(variables, { rounds, everyMs }) {
+async function sendRounds(variables, { rounds, everyMs, good }) {
   for (let i = 0; i < rounds; i += 1) {
-    sendRound(variables);
+    sendRound(variables, good);
     await new Promise((resolve) => setTimeout(resolve, everyMs));
   }
   say({ event: "done" });
