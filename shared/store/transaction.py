@@ -17,6 +17,7 @@ from shared.domain import FedbatchError, Unavailable
 from shared.store.batches import store_batches
 from shared.store.configuration import store_configuration, store_provisional
 from shared.store.copy import COLUMNS, encode_rows, pieces
+from shared.store.events import store_events
 from shared.store.gaps import declare_gaps
 from shared.store.ledger import (
     DUPLICATE,
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
     from shared.domain import Gap, SubscriptionState
     from shared.readings import Block
     from shared.store.batches import Seen
+    from shared.store.events import Said
     from shared.store.pool import Connection
     from shared.wire import ConfigurationRecord, LedgerCounts
 
@@ -129,6 +131,8 @@ class Content:
     ledger: tuple[LedgerCounts, ...] = ()
     configuration: ConfigurationRecord | None = None
     batches: tuple[Seen, ...] = ()
+    events: tuple[Said, ...] = ()
+    """What the monitor said, in order."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +227,7 @@ async def _store_control(connection: Connection, content: Content) -> None:
     await add_counts(connection, content.ledger)
     await add_cells(connection, QUARANTINED, content.refused)
     await store_batches(connection, content.batches)
+    await store_events(connection, content.events)
     if content.quarantined:
         place = (content.at.topic, content.at.partition, content.first.epoch)
         await connection.executemany(

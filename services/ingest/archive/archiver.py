@@ -24,7 +24,13 @@ from shared.readings import empty
 from shared.store.acceptance import EARLIEST_US
 from shared.store.configuration import KnownPlant
 from shared.store.latest import Newest
-from shared.store.transaction import AlreadyStored, Content, ContentRefused, Outcome
+from shared.store.transaction import (
+    AlreadyStored,
+    Content,
+    ContentRefused,
+    Outcome,
+    Quarantined,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -37,7 +43,7 @@ if TYPE_CHECKING:
 _log = logging.getLogger(__name__)
 
 GROUP = "archiver"
-TOPICS = (Topic.PLANT, Topic.BACKFILL)
+TOPICS = (Topic.PLANT, Topic.BACKFILL, Topic.EVENTS)
 STAGED_BLOCKS = 100
 """Blocks that go through staging after one met readings that were stored already."""
 IDLE_POLL_S = 1.0
@@ -295,6 +301,9 @@ class Archiver:
     async def _lost(
         self, at: TopicPartition, stored: Position, start: Position, reason: str
     ) -> Content:
+        if at.topic == Topic.EVENTS:  # that holds no readings
+            unknown = Quarantined(stored.offset, f"events may be lost: {reason}")
+            return Content(at, stored, stored, start, empty(), quarantined=(unknown,))
         since = await self._patience("database").until_done(
             lambda: self.archive.last_stored(at)
         )

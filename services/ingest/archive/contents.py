@@ -10,10 +10,11 @@ import numpy as np
 from services.ingest.archive.entries import Entry, Readings, Subscriptions, Unreadable
 from services.ingest.archive.letters import record_letter, rows_letters
 from shared.bus import Damaged, Message, Position, TopicPartition
-from shared.domain import Gap, GapCause, SubscriptionState
+from shared.domain import Gap, GapCause, SubscriptionState, Topic
 from shared.readings import Block, empty, merge
 from shared.store.acceptance import sort_out
 from shared.store.batches import Context, ContextReading, Seen, follow
+from shared.store.events import Said
 from shared.store.ledger import Cells, cells
 from shared.store.transaction import NO_CELLS, Content, Quarantined
 from shared.wire import ConfigurationRecord, LedgerCounts
@@ -67,6 +68,7 @@ class _Collected:
         default_factory=list
     )
     ledger: list[LedgerCounts] = field(default_factory=list)
+    events: list[Said] = field(default_factory=list)
     configuration: ConfigurationRecord | None = None
 
     def add(self, entry: Entry, known: Known) -> None:
@@ -78,15 +80,15 @@ class _Collected:
                 self.gaps.append(gap)
             case Subscriptions(server, states):
                 self.subscriptions.append((server, states))
+            case Said() as said:
+                self.events.append(said)
             case ConfigurationRecord() as record:
                 self.configuration = record
             case tuple() as counts:
                 self.ledger += counts
-            case Unreadable(reason):
-                self._add_refused_record(entry, reason)
-            case Damaged() as damaged:
-                self._add_refused_record(entry, f"log damaged: {damaged.reason}")
-                self.gaps += _damage(damaged, known)
+            case Unreadable() | Damaged() as refused:
+                self._add_refused_record(entry, refused)
+                self.gaps += _damage(refused, known)
 
     def _add_readings(self, entry: Entry, readings: Readings) -> None:
         accepted, refusals = sort_out(readings.block)
@@ -99,7 +101,9 @@ class _Collected:
             )
             self.letters += rows_letters(entry, refusal.reason, readings.header, rows)
 
-    def _add_refused_record(self, entry: Entry, reason: str) -> None:
+    def _add_refused_record(self, entry: Entry, refused: Unreadable | Damaged) -> None:
+        damaged = "log damaged: " if isinstance(refused, Damaged) else ""
+        reason = damaged + refused.reason
         kept = reason.replace("\0", "\ufffd")[:2_000]
         self.quarantined.append(Quarantined(entry.first.offset, kept))
         self.letters.append(record_letter(entry, kept))
@@ -131,6 +135,7 @@ def prepare(entries: Sequence[Entry], known: Known) -> Prepared:
         ledger=tuple(collected.ledger),
         configuration=collected.configuration,
         batches=tuple(seen),
+        events=tuple(collected.events),
     )
     return Prepared(content, tuple(collected.letters), changed)
 
@@ -183,8 +188,13 @@ def servers_of(at: TopicPartition, plant: KnownPlant) -> list[str]:
     return sorted(plant.servers.get(at.partition, frozenset()) or {UNKNOWN_SERVER})
 
 
-def _damage(damaged: Damaged, known: Known) -> list[Gap]:
-    """Return the gaps that damaged records may hide: every server of the partition."""
+def _damage(damaged: Unreadable | Damaged, known: Known) -> list[Gap]:
+    """Return the gaps that damaged records may hide: every server of the partition.
+
+    Topic `events` holds no readings, and of an unreadable record nothing is missing.
+    """
+    if isinstance(damaged, Unreadable) or damaged.at.topic == Topic.EVENTS:
+        return []
     start = known.last_stored if damaged.after is None else damaged.after
     end = known.now if damaged.before is None else damaged.before
     detail = (

@@ -6,9 +6,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared.bus import Damaged, Position, Record
-from shared.domain import Gap, Kind, SubscriptionState
+from shared.domain import Gap, Kind, SubscriptionState, Topic
 from shared.plant import PlantInvalid, parse_plant
 from shared.readings import Block
+from shared.store.events import Said
 from shared.wire import (
     ConfigurationRecord,
     LedgerCounts,
@@ -20,6 +21,7 @@ from shared.wire import (
     decode_readings,
     decode_subscriptions,
 )
+from shared.wire_events import decode_event
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -57,6 +59,7 @@ Meaning = (
     Readings
     | Gap
     | Subscriptions
+    | Said
     | tuple[LedgerCounts, ...]
     | ConfigurationRecord
     | Unreadable
@@ -109,6 +112,8 @@ def read(source: Record | Damaged) -> Entry:
 
 
 def _meaning(record: Record) -> Meaning:
+    if record.at.topic == Topic.EVENTS:
+        return _said(record)
     kind = record.headers.get("kind")
     if kind is None or kind not in set(Kind):
         raise NotUnderstood(f"header kind {kind!r}: expected one of {sorted(Kind)}")
@@ -116,6 +121,12 @@ def _meaning(record: Record) -> Meaning:
         return Readings(*decode_readings(record.headers, record.value))
     decode = _DECODERS.get(Kind(kind))
     return Nothing() if decode is None else decode(record.value)
+
+
+def _said(record: Record) -> Said:
+    place = record.position
+    topic_at = f"{place.epoch}/{record.at.partition}/{place.offset}"
+    return Said(topic_at, decode_event(record.headers, record.value))
 
 
 def _subscriptions(value: bytes) -> Subscriptions:

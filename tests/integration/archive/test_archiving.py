@@ -57,12 +57,12 @@ SOON = timedelta(milliseconds=100)
 
 @asynccontextmanager
 async def archiving(
-    folder: Path, database: DatabaseSettings
+    folder: Path, database: DatabaseSettings, user: DatabaseSettings | None = None
 ) -> AsyncIterator[LocalBus]:
-    """Own a log and an archiver that runs beside the test."""
+    """Own a log and an archiver that runs beside the test, as another user or not."""
     await migrate(database)
     async with open_log(folder) as bus:
-        settings = settings_of(folder, database, latest_every=SOON)
+        settings = settings_of(folder, user or database, latest_every=SOON)
         task = asyncio.create_task(run_archiver(settings))
         try:
             yield bus
@@ -248,7 +248,11 @@ async def test_the_newest_reading_of_each_tag_is_kept_for_restarts(
 
 def flip_a_byte(folder: Path, block: Block) -> None:
     """Change one byte of the values of a block in the log's files."""
-    wanted = block.value[100:104].tobytes()
+    flip_bytes(folder, block.value[100:104].tobytes())
+
+
+def flip_bytes(folder: Path, wanted: bytes) -> None:
+    """Change the first one of these bytes in the log's files."""
     holders = [file for file in folder.iterdir() if wanted in file.read_bytes()]
     (file,) = holders
     image = bytearray(file.read_bytes())
