@@ -17,10 +17,11 @@ from services.api.security import Admission
 from services.api.sources import Sources
 from shared.bus.open import open_bus
 from shared.domain import FedbatchError
+from shared.store.migrations import wait_for_schema
 from shared.store.queries import Database
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Coroutine
 
     from services.api.settings import ApiSettings
 
@@ -44,8 +45,9 @@ def create_app(
 
     Args:
         settings: of this service.
-        on_failure: called when it cannot start, or when what follows the log ends;
-            the process should then stop.
+        on_failure: called when it cannot start, when what follows the log ends, or
+            when the database is not one that it may read; the process should then
+            stop.
     """
 
     @asynccontextmanager
@@ -58,7 +60,11 @@ def create_app(
                 live, directory = Live(bus, database), Directory()
                 beats = Health(database, live, directory)
                 app.state.sources = Sources(database, live, directory, beats)
-                async with _following(live, on_failure):
+                schema = wait_for_schema(settings.database)
+                async with (
+                    _beside(live.follow(), on_failure),
+                    _beside(schema, on_failure),
+                ):
                     yield
         except FedbatchError as error:
             on_failure(error)
@@ -78,17 +84,17 @@ def create_app(
 
 
 @asynccontextmanager
-async def _following(
-    live: Live, on_failure: Callable[[BaseException], None]
+async def _beside(
+    work: Coroutine[None, None, None], on_failure: Callable[[BaseException], None]
 ) -> AsyncIterator[None]:
-    """Follow the log for the length of the block."""
+    """Run `work` for the length of the block; say when it fails."""
 
     def ended(task: asyncio.Task[None]) -> None:
         error = None if task.cancelled() else task.exception()
         if error is not None:
             on_failure(error)
 
-    task = asyncio.create_task(live.follow(), name="follow the log")
+    task = asyncio.create_task(work)
     task.add_done_callback(ended)
     try:
         yield

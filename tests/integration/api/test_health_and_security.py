@@ -17,8 +17,10 @@ from pydantic import SecretStr, ValidationError
 from services.api.moments import now_us
 from services.api.server import PortTaken, serve
 from services.api.settings import ApiSettings, TlsSettings
+from shared.store.migrations import SchemaTooNew, migrate
+from shared.store.pool import open_connection
 from tests.integration.api.conftest import served
-from tests.integration.api.stored import T0, Client, S, StoredPlant, block
+from tests.integration.api.stored import T0, Client, S, StoredPlant, block, listener
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,6 +73,17 @@ async def test_an_app_without_tables_is_red_and_says_why(unmigrated: Client) -> 
     assert "fedbatch migrate" in found["database"]["detail"]
     assert not found["log"]["ok"]
     assert not found["configuration"]["ok"]
+
+
+async def test_a_newer_schema_is_refused_by_name(settings: ApiSettings) -> None:
+    await migrate(settings.database)
+    async with open_connection(settings.database) as connection:
+        await connection.execute(
+            "insert into schema_version (version, name, sha256)"
+            " values (9000, 'later', 'x')"
+        )
+    with listener() as opened, pytest.raises(SchemaTooNew, match="version 9000"):
+        await serve(settings, opened)
 
 
 async def test_a_database_that_goes_away_is_said_and_comes_back(
