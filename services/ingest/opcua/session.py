@@ -213,13 +213,18 @@ class Session:
             except ua.UaStatusCodeError:
                 raise
             except ua.UaError as error:
-                raise AccessRefused(f"{self.url}: {error}") from error
+                raise AccessRefused(self._unlike(error)) from error
             await self._activate(client)
             self.namespaces = [str(u) for u in await client.get_namespace_array()]
             await self._read_facts(client)
         except BaseException:
             await self.close()
             raise
+
+    def _unlike(self, error: ua.UaError) -> str:
+        security = self._server.security
+        asked = f"{security.policy}/{security.mode}"
+        return f"{self.url}: {error}; expected a server that offers {asked}"
 
     async def _activate(self, client: Client) -> None:
         user = self._server.security.user

@@ -134,3 +134,18 @@ async def test_a_server_without_the_configured_security_is_refused(
             )
         )
         assert "expected Basic256Sha256/SignAndEncrypt" in collected.states[1].error
+
+
+async def test_a_server_that_only_speaks_securely_is_refused_without_security(
+    tmp_path: Path, guarded: Guarded
+) -> None:
+    async with Collected(tmp_path) as collected:
+        await collected.apply(plant_of(guarded.url, 1))
+        await collected.start()
+        await collected.until(
+            lambda: (
+                1 in collected.states
+                and collected.states[1].actual is Actual.DISCONNECTED
+            )
+        )
+        assert "expected a server that offers None/None" in collected.states[1].error
