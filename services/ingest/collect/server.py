@@ -44,6 +44,8 @@ _log = logging.getLogger(__name__)
 
 RETRY_FIRST_S = 1.0
 RETRY_LAST_S = 10.0
+"""Pauses after a refusal. A server that is away is asked again each publishing interval
+for ever, so that a gap is hardly wider than the outage."""
 _RAW_BYTES = 64 * 1024
 """Most of a notification that is kept when it is not understood."""
 _LAST_NUMBER = 2**32 - 1
@@ -137,10 +139,16 @@ class Collection:
         try:
             while True:
                 self._opened = self._heard_now = False
+                away = False
                 try:
                     await self._connected()
                 except* Unavailable as group:
-                    self._lost(_first(group))
+                    error = _first(group)
+                    away = isinstance(error, ServerUnreachable)
+                    self._lost(error)
+                if away:
+                    await asyncio.sleep(self._subscription.interval_s)
+                    continue
                 pause = RETRY_FIRST_S if self._heard_now else pause
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, RETRY_LAST_S)
