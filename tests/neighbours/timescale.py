@@ -30,13 +30,6 @@ SUITE = "forky"
 
 _FOLDER = Path(__file__).parents[2] / ".neighbours" / "timescaledb"
 _SOURCES = Path("/etc/apt/sources.list.d/debian.sources")
-_FALLBACK_SOURCES = """\
-Types: deb
-URIs: MIRROR
-Suites: forky
-Components: main
-Signed-By: /usr/share/keyrings/debian-archive-keyring.gpg
-"""
 
 
 def timescale_libraries() -> Path:
@@ -101,13 +94,16 @@ def _download(scratch: Path, server_version: str) -> Path:
 
 def _sources() -> str:
     """Return the system's Debian source with another suite, so that mirrors hold."""
-    text = _SOURCES.read_text() if _SOURCES.exists() else _FALLBACK_SOURCES
+    text = _SOURCES.read_text() if _SOURCES.exists() else ""
     for stanza in text.split("\n\n"):
         fields = dict(line.split(":", 1) for line in stanza.splitlines() if ":" in line)
         if "URIs" in fields and "security" not in stanza:
             fields["Suites"] = f" {SUITE}"
             return "".join(f"{name}:{value}\n" for name, value in fields.items())
-    return _FALLBACK_SOURCES
+    raise NeighbourMissing(
+        f"TimescaleDB is fetched as a Debian package: expected a source in {_SOURCES}, "
+        "or pass the DSN of your own TimescaleDB"
+    )
 
 
 def _say_if_minor_differs(apt_options: list[str], server_version: str) -> None:
