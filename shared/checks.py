@@ -32,13 +32,18 @@ class _Check(BaseModel):
 
     priority: Priority = 3
     on_delay_s: Seconds = 60.0
-    """The condition must hold this long, in event time, before the alarm is raised."""
+    """The condition must hold this long, in event time, before the alarm is raised.
+
+    Interruptions shorter than the off-delay pause it.
+    """
     off_delay_s: Seconds = 30.0
     """It must be away this long before the alarm returns."""
     latch: bool = False
     """Stays until somebody resets it, also after the condition is gone."""
     advice: str = ""
     """What a person should look at first."""
+    phases: tuple[str, ...] = ()
+    """Only while the vessel is in one of these phases; empty: in all."""
 
 
 class Limit(_Check):
@@ -47,6 +52,8 @@ class Limit(_Check):
     side: Literal["hh", "h", "l", "ll"]
     value: float
     """In the tag's unit."""
+    of: str | None = None
+    """Number tag of the vessel from which `value` is measured, such as the setpoint."""
     deadband: Annotated[float, Field(ge=0)] = 0.0
     """The value must come back by this much before the condition is away."""
 
@@ -131,8 +138,6 @@ class Residual(_Check):
     """SHA-256 of the approved snapshot; needed when frozen."""
     every_s: Annotated[float, Field(gt=0)] = 60.0
     """The residual is averaged over this long before the detector sees it."""
-    phases: tuple[str, ...] = ()
-    """Only while the vessel is in one of these phases; empty: in all."""
     settle_s: Annotated[float, Field(ge=0)] = 3600.0
     """Learned from, but never alarmed on, this long after a phase begins."""
     sensitivity: Annotated[float, Field(gt=0)] = 6.0

@@ -183,6 +183,18 @@ class Vessel(_Part):
         return self
 
     @model_validator(mode="after")
+    def _limits_measure_from_numbers(self) -> Vessel:
+        numbers = {tag.name for tag in self.tags if tag.type == "number"}
+        for tag in self.tags:
+            for limit in tag.checks.limits if tag.checks else ():
+                if limit.of is not None and limit.of not in numbers:
+                    raise ValueError(
+                        f"tag {tag.name!r} limit {limit.side} of {limit.of!r}: "
+                        "expected a number tag of this vessel"
+                    )
+        return self
+
+    @model_validator(mode="after")
     def _context_names_tags(self) -> Vessel:
         known = {tag.name for tag in self.tags}
         for role, name in self.context:

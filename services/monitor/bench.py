@@ -1,0 +1,87 @@
+"""The detectors of one vessel, put together from its checks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from services.monitor.catalogue import Check, numbers
+from services.monitor.detectors.frozen import FrozenCheck, FrozenValues
+from services.monitor.detectors.limit import LimitCheck, Limits
+from services.monitor.detectors.no_data import NoDataCheck, Silences
+from services.monitor.detectors.noise import NoiseCheck, Scatters
+from services.monitor.detectors.rate import RateCheck, Rates
+from services.monitor.detectors.residual import ResidualCheck, Residuals
+from shared.checks import Frozen, Limit, NoData, Noise, Rate, Residual
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from services.monitor.detectors.seen import Seen, Sighting
+    from shared.plant import Vessel
+
+
+class Bench:
+    """All detectors of a vessel."""
+
+    def __init__(
+        self, vessel: Vessel, checks: Sequence[Check], snapshots: Mapping[str, str]
+    ) -> None:
+        """Build the detectors. Raises SnapshotUnknown."""
+        number = numbers(vessel)
+        placed = [(i, c.timed_by, c.settings) for i, c in enumerate(checks)]
+        self.limits = Limits(
+            [
+                LimitCheck(i, tag, s, None if s.of is None else number[s.of])
+                for i, tag, s in placed
+                if isinstance(s, Limit)
+            ]
+        )
+        self.rates = Rates(
+            [RateCheck(i, t, s) for i, t, s in placed if isinstance(s, Rate)]
+        )
+        self.frozen = FrozenValues(
+            [FrozenCheck(i, t, s) for i, t, s in placed if isinstance(s, Frozen)]
+        )
+        self.scatters = Scatters(
+            [NoiseCheck(i, t, s) for i, t, s in placed if isinstance(s, Noise)]
+        )
+        self.silences = Silences(
+            [NoDataCheck(i, s) for i, _, s in placed if isinstance(s, NoData)]
+        )
+        self.residuals = Residuals(
+            [
+                ResidualCheck(i, tuple(number[term] for term in s.terms), s)
+                for i, _, s in placed
+                if isinstance(s, Residual)
+            ],
+            snapshots,
+        )
+
+    def see(self, seen: Seen) -> list[Sighting]:
+        """Return the edges that new readings make."""
+        return [
+            *self.limits.see(seen),
+            *self.rates.see(seen),
+            *self.frozen.see(seen),
+            *self.scatters.see(seen),
+        ]
+
+    def state(self) -> dict[str, Any]:
+        """Return what `restore` needs, JSON."""
+        return {
+            "limits": self.limits.state(),
+            "rates": self.rates.state(),
+            "frozen": self.frozen.state(),
+            "scatters": self.scatters.state(),
+            "silences": self.silences.state(),
+            "residuals": self.residuals.state(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` returned. Raises ModelUnusable."""
+        self.limits.restore(state["limits"])
+        self.rates.restore(state["rates"])
+        self.frozen.restore(state["frozen"])
+        self.scatters.restore(state["scatters"])
+        self.silences.restore(state["silences"])
+        self.residuals.restore(state["residuals"])

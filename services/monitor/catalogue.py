@@ -1,0 +1,149 @@
+"""All checks of a vessel with their names, numbers and words. Pure: from plant.yaml."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from shared.checks import Frozen, Limit, Mode, NoData, Noise, Rate, Residual
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Sequence
+
+    from services.monitor.delays import Settings
+    from shared.plant import Server, Tag, Vessel
+
+SILENCE = "no-data"
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One check of a vessel; its number is its place in the catalogue."""
+
+    name: str
+    """`vessel/tag/limit-h` and the like: the same for ever."""
+    tag: str
+    """Full name of the tag it is about."""
+    tag_id: int
+    timed_by: int
+    """Number whose lived time runs its delays: tags, then residuals, then servers."""
+    settings: Settings
+    words: str
+    """The check and its setting."""
+    expected: str
+    unit: str = ""
+    simulated: bool = False
+
+    @property
+    def advisory(self) -> bool:
+        """Whether a model that still learns decides."""
+        found = self.settings
+        return isinstance(found, Residual) and found.mode is Mode.LEARNING
+
+
+def numbers(vessel: Vessel) -> dict[str, int]:
+    """Return the number of each number tag by name: places in ascending tag id."""
+    tags = sorted((t for t in vessel.tags if t.type == "number"), key=lambda t: t.id)
+    return {tag.name: number for number, tag in enumerate(tags)}
+
+
+def checks(
+    vessel: Vessel, servers: Sequence[Server], simulated: frozenset[str]
+) -> list[Check]:
+    """Return the checks of a vessel in a fixed order.
+
+    Args:
+        vessel: with its tags, checks and residuals.
+        servers: whose silence this vessel answers for.
+        simulated: names of simulated servers.
+    """
+    of_tags = [
+        check
+        for tag in sorted(vessel.tags, key=lambda tag: tag.id)
+        for check in _of_tag(vessel, tag, simulated)
+    ]
+    first = len(numbers(vessel))
+    of_residuals = [
+        _of_residual(vessel, residual, first + i, simulated)
+        for i, residual in enumerate(vessel.residuals)
+    ]
+    first += len(vessel.residuals)
+    of_servers = [_of_server(server, first + i) for i, server in enumerate(servers)]
+    return of_tags + of_residuals + of_servers
+
+
+def _of_tag(vessel: Vessel, tag: Tag, simulated: frozenset[str]) -> Iterator[Check]:
+    if tag.checks is None:
+        return
+    found = tag.checks
+    parts: list[tuple[str, Settings]] = [(f"limit-{x.side}", x) for x in found.limits]
+    alone = (("rate", found.rate), ("frozen", found.frozen), ("noise", found.noise))
+    parts += [(name, part) for name, part in alone if part is not None]
+    for name, part in parts:
+        words, expected = _words(part, tag.unit)
+        yield Check(
+            name=f"{vessel.name}/{tag.name}/{name}",
+            tag=f"{vessel.name}/{tag.name}",
+            tag_id=tag.id,
+            timed_by=numbers(vessel)[tag.name],
+            settings=part,
+            words=words,
+            expected=expected,
+            unit=tag.unit,
+            simulated=(tag.server or vessel.server) in simulated,
+        )
+
+
+def _of_residual(
+    vessel: Vessel, residual: Residual, number: int, simulated: frozenset[str]
+) -> Check:
+    tags = {tag.name: tag for tag in vessel.tags}
+    first = tags[next(iter(residual.terms))]
+    terms = " ".join(f"{f:+g} {name}" for name, f in residual.terms.items())
+    return Check(
+        name=f"{vessel.name}/residual/{residual.name}",
+        tag=f"{vessel.name}/{first.name}",
+        tag_id=first.id,
+        timed_by=number,
+        settings=residual,
+        words=f"residual {residual.name} ({terms}) by {residual.detector}, "
+        f"{residual.mode.value}, at {residual.sensitivity:g} sigma",
+        expected="near its own past",
+        unit=first.unit,
+        simulated=(first.server or vessel.server) in simulated,
+    )
+
+
+def _of_server(server: Server, number: int) -> Check:
+    no_data = server.no_data
+    return Check(
+        name=f"{server.name}/{SILENCE}",
+        tag=f"{server.name}/Heartbeat",
+        tag_id=server.heartbeat.id,
+        timed_by=number,
+        settings=no_data,
+        words=f"no data of server {server.name} for {no_data.after_s:g} s",
+        expected=f"something heard every {no_data.after_s:g} s",
+        simulated=server.simulated,
+    )
+
+
+def _words(part: Settings, unit: str) -> tuple[str, str]:
+    """Return the check with its setting, and what is expected."""
+    if isinstance(part, Limit):
+        side = "below" if part.is_high else "above"
+        origin = f" from {part.of}" if part.of else ""
+        limit = f"{part.value:g} {unit}".rstrip() + origin
+        return f"limit {part.side} {limit}", f"{side} {limit}"
+    if isinstance(part, Rate):
+        most = f"{part.per_min:g} {unit}/min over {part.over_s:g} s"
+        return f"rate {most}", f"at most {most}"
+    if isinstance(part, Frozen):
+        most = f"{part.after_s:g} s"
+        return f"frozen for {most}", f"a value that moves within {most}"
+    if isinstance(part, Noise):
+        band = f"{part.least:g} to {part.most:g} {unit}".rstrip()
+        return f"noise {band} over {part.over_s:g} s", f"scatter of {band}"
+    if isinstance(part, NoData):
+        return "no data", "data"
+    return part.name, "near its own past"

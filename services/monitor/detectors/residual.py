@@ -1,0 +1,223 @@
+"""Residuals: sums of tags that stay near their own past while all is well.
+
+A residual is averaged over windows, learned from in the settling time of its phases,
+and judged afterwards. Nothing is learned from bad data, in alarm, or elsewhere.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from services.monitor.detectors import models
+from services.monitor.detectors.seen import Sighting
+from services.monitor.history import STEP_US
+from shared.checks import Mode
+from shared.domain import FedbatchError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from services.monitor.columns import TagColumns
+    from services.monitor.detectors.models import Model
+    from services.monitor.history import Step
+    from shared.checks import Residual
+
+OFF = 0.8
+"""The score must fall below this before the condition is away."""
+
+
+class SnapshotUnknown(FedbatchError):  # noqa: N818
+    """A frozen residual names a snapshot that is not there or was changed."""
+
+
+@dataclass(frozen=True, slots=True)
+class ResidualCheck:
+    """One residual with the numbers of its check and of its terms' tags."""
+
+    check: int
+    tags: tuple[int, ...]
+    residual: Residual
+
+    @property
+    def every_us(self) -> int:
+        """Return the length of a window."""
+        return max(round(self.residual.every_s * 1e6), STEP_US)
+
+
+@dataclass(frozen=True, slots=True)
+class Phase:
+    """What the vessel is doing, and since when (us UTC)."""
+
+    name: str | None
+    since: int
+
+
+class Watched:
+    """One residual: the open window, its model, and whether its condition is on."""
+
+    def __init__(self, check: ResidualCheck, model: Model) -> None:
+        self.check = check
+        self.model = model
+        self.lived = 0
+        self.time = 0
+        self._factors = np.array(list(check.residual.terms.values()))
+        self._tags = np.array(check.tags, np.intp)
+        self._phase: int | None = None
+        self._on = False
+        self._open(-1)
+
+    def _open(self, window: int) -> None:
+        self._window = window
+        self._total = np.zeros(len(self._tags))
+        self._good = np.zeros(len(self._tags), np.int64)
+        self._spoilt = False
+
+    def take(self, step: Step, tags: TagColumns, phase: Phase) -> list[Sighting]:
+        """Take a finished step; return the edge if it ends a window that has one."""
+        window = step.number * STEP_US // self.check.every_us
+        sightings: list[Sighting] = []
+        if window != self._window:
+            sightings += self._close(tags, phase)
+            self._open(window)
+        self._total += step.total[self._tags]
+        self._good += step.good[self._tags]
+        self._spoilt = self._spoilt or bool(step.other[self._tags].any())
+        if (step.number + 1) * STEP_US // self.check.every_us != window:
+            sightings += self._close(tags, phase)
+            self._open(-1)
+        return sightings
+
+    def _close(self, tags: TagColumns, phase: Phase) -> list[Sighting]:
+        if self._window < 0:
+            return []
+        self.time = (self._window + 1) * self.check.every_us
+        value = self._value(tags)
+        if value is None:
+            return []
+        self.lived += self.check.every_us
+        return self._judge(value, phase)
+
+    def _value(self, tags: TagColumns) -> float | None:
+        """Return the residual of the open window; None where a term is not known."""
+        came = self._good > 0
+        held = tags.value[self._tags]
+        known = came | (tags.holds[self._tags] & ~np.isnan(held))
+        if self._spoilt or not known.all():
+            return None
+        mean = np.where(came, self._total / np.where(came, self._good, 1), held)
+        return float(np.dot(self._factors, mean))
+
+    def _judge(self, value: float, phase: Phase) -> list[Sighting]:
+        settings = self.check.residual
+        if settings.phases and phase.name not in settings.phases:
+            return self._turn(value, 0.0, on=False)
+        settled = self.time - phase.since >= round(settings.settle_s * 1e6)
+        if settings.mode is Mode.LEARNING and not settled and not self._on:
+            self._begin(phase)
+            self.model.learn(value)
+            return []
+        self.model.judge(value)
+        score = self.model.score(settings.sensitivity)
+        on = score >= (OFF if self._on else 1.0)
+        return self._turn(value, score, on=on)
+
+    def _begin(self, phase: Phase) -> None:
+        """Forget the past when a phase begins: it is learned anew."""
+        if self._phase != phase.since:
+            self._phase = phase.since
+            self.model = models.new(self.check.residual.detector)
+
+    def _turn(self, value: float, score: float, *, on: bool) -> list[Sighting]:
+        if on == self._on:
+            return []
+        self._on = on
+        low, high = self.model.band(self.check.residual.sensitivity)
+        text = f"{value:.5g}, expected {low:.5g} to {high:.5g}"
+        return [Sighting(self.check.check, self.time, on, value, score, text)]
+
+    def state(self) -> list[Any]:
+        """Return what `restore` needs, JSON."""
+        return [
+            models.to_text(self.model), self.lived, self.time, self._phase, self._on,
+            self._window, self._total.tolist(), self._good.tolist(), self._spoilt,
+        ]  # fmt: skip
+
+    def restore(self, state: Sequence[Any]) -> None:
+        """Go on from what `state` returned. Raises ModelUnusable."""
+        model, self.lived, self.time, self._phase, self._on = state[:5]
+        self._window, total, good, self._spoilt = state[5:]
+        self.model = models.from_text(model)
+        self._total = np.array(total, float)
+        self._good = np.array(good, np.int64)
+
+
+class Residuals:
+    """All residuals of a vessel."""
+
+    def __init__(
+        self, checks: Sequence[ResidualCheck], snapshots: Mapping[str, str]
+    ) -> None:
+        """Begin with unlearned models, and frozen ones from `snapshots` by hash.
+
+        Raises:
+            SnapshotUnknown: a frozen residual's snapshot is missing or was changed.
+        """
+        self._all = [Watched(check, _model(check, snapshots)) for check in checks]
+
+    def __len__(self) -> int:
+        return len(self._all)
+
+    def take(self, step: Step, tags: TagColumns, phase: Phase) -> list[Sighting]:
+        """Take a finished step; return the edges of the windows it ends."""
+        return [
+            sighting
+            for watched in self._all
+            for sighting in watched.take(step, tags, phase)
+        ]
+
+    @property
+    def lived(self) -> list[int]:
+        """Return how much has been judged or learned from, us, per residual."""
+        return [watched.lived for watched in self._all]
+
+    @property
+    def time(self) -> list[int]:
+        """Return the end of the last window, us UTC, per residual."""
+        return [watched.time for watched in self._all]
+
+    def snapshot(self, name: str) -> tuple[str, str]:
+        """Return SHA-256 and text of a residual's model, to be approved and frozen.
+
+        Raises:
+            KeyError: there is no residual of that name.
+        """
+        by_name = {watched.check.residual.name: watched for watched in self._all}
+        text = models.to_text(by_name[name].model)
+        return hashlib.sha256(text.encode()).hexdigest(), text
+
+    def state(self) -> list[Any]:
+        """Return what `restore` needs, JSON."""
+        return [watched.state() for watched in self._all]
+
+    def restore(self, state: Sequence[Any]) -> None:
+        """Go on from what `state` returned. Raises ModelUnusable."""
+        for watched, body in zip(self._all, state, strict=True):
+            watched.restore(body)
+
+
+def _model(check: ResidualCheck, snapshots: Mapping[str, str]) -> Model:
+    residual = check.residual
+    if residual.snapshot is None:
+        return models.new(residual.detector)
+    text = snapshots.get(residual.snapshot, "")
+    found = hashlib.sha256(text.encode()).hexdigest()
+    if found != residual.snapshot:
+        raise SnapshotUnknown(
+            f"residual {residual.name!r}: expected a snapshot with SHA-256 "
+            f"{residual.snapshot}, found {found if text else 'none'}"
+        )
+    return models.from_text(text)

@@ -1,0 +1,318 @@
+"""The watch over one vessel: readings, clock and commands in, events out. Pure.
+
+There is no clock here: time comes from readings and clock records. The same input in
+the same order gives the same events with the same ids; how readings are cut into
+blocks does not matter as long as their times ascend.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from services.monitor.bench import Bench
+from services.monitor.board import Board, Doing
+from services.monitor.catalogue import checks, numbers
+from services.monitor.columns import Layer, Rows, TagColumns, ids_of
+from services.monitor.delays import Delays, Ripe, edge_from_json, edge_to_json
+from services.monitor.detectors.residual import Phase
+from services.monitor.explain import Surroundings, explain
+from services.monitor.history import STEP_US, History
+from services.monitor.late import late_excursions
+from shared.checks import NoData, Residual
+from shared.domain import FedbatchError
+from shared.events import Detection, digest
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from services.monitor.detectors.seen import Sighting
+    from shared.events import Command
+    from shared.plant import Plant, Server, Vessel
+    from shared.readings import Block
+    from shared.wire_events import Event
+
+STATE_VERSION = 1
+HOLD_BACK_US = 5_000_000
+"""Values hold until this long before the clock: later readings may still be on the way
+(2 s in the reorder buffer, one sampling and one publishing interval)."""
+CAUGHT_UP_US = 60_000_000
+"""A vessel whose readings are further behind the clock is being caught up..."""
+QUIET_US = 30_000_000
+"""...unless none came for this long."""
+
+
+class StateUnusable(FedbatchError):  # noqa: N818
+    """A saved state is of other checks or another version; start anew from readings."""
+
+
+class VesselWatch:
+    """All checks, detectors and alarms of one vessel; see the module."""
+
+    def __init__(
+        self,
+        plant: Plant,
+        vessel: Vessel,
+        *,
+        servers: Sequence[Server] = (),
+        snapshots: Mapping[str, str] | None = None,
+    ) -> None:
+        """Begin with nothing known.
+
+        Args:
+            plant: the configuration.
+            vessel: of the plant.
+            servers: those whose silence this vessel answers for.
+            snapshots: approved models of frozen residuals by SHA-256.
+
+        Raises:
+            SnapshotUnknown: a frozen residual's snapshot is missing or was changed.
+        """
+        simulated = frozenset(s.name for s in plant.servers if s.simulated)
+        self._checks = checks(vessel, servers, simulated)
+        number = numbers(vessel)
+        self._number = number
+        tags = {tag.name: tag for tag in vessel.tags}
+        self._ids = ids_of([tags[name].id for name in number])
+        self._names = [f"{vessel.name}/{name}" for name in number]
+        server_of = [plant.server_of(vessel, tags[name]) for name in number]
+        self._of_server = np.array(
+            [[of == server.name for of in server_of] for server in servers], np.bool_
+        ).reshape(len(servers), len(number))
+        self._vessel = vessel.name
+        self._columns = TagColumns(len(number))
+        self._history = History(len(number))
+        self._bench = Bench(vessel, self._checks, snapshots or {})
+        self._delays = Delays([check.settings for check in self._checks])
+        self._board = Board(vessel.name, self._checks)
+        own = [c.timed_by for c in self._checks if c.timed_by < len(number)]
+        self._timed_by = np.array(own, np.intp)
+        self._raw: list[Sighting | None] = [None] * len(self._checks)
+        self._phase = Phase(None, 0)
+        self._watermark = 0
+        self._arrived = 0
+        self._came = np.zeros(len(number), np.bool_)
+
+    def readings(self, block: Block) -> list[Event]:
+        """Return the events of readings of this vessel, whose times ascend."""
+        if not len(self._ids):
+            return []
+        rows = Rows(block, self._ids)
+        if not len(rows):
+            return []
+        self._watermark = max(self._watermark, int(rows.time[-1]))
+        self._arrived = self._board.known
+        self._came[rows.tag] = True
+        steps = rows.time // STEP_US
+        ends = np.r_[np.flatnonzero(steps[1:] != steps[:-1]) + 1, len(rows)]
+        events: list[Event] = []
+        start = 0
+        for end in ends.tolist():
+            events += self._begin_step(int(steps[start]))
+            for layer in rows.layers(start, end):
+                events += self._take(layer)
+            start = end
+        return _ordered(events)
+
+    def clock(self, now: int, alive: Mapping[int, bool]) -> list[Event]:
+        """Return the events of a clock record; called once for each.
+
+        Args:
+            now: its time, us UTC.
+            alive: by tag id, whether its subscription is proven alive. A tag that is
+                not named counts as not alive unless readings of it came.
+        """
+        proven = np.array([alive.get(i, False) for i in self._ids.tolist()], np.bool_)
+        lives = proven | self._came
+        self._came[:] = False
+        events: list[Event] = [*self._board.clock(now)]
+        self._columns.silence(~lives)
+        if not self._catching_up(now):
+            seen = self._columns.hold(now - HOLD_BACK_US, lives)
+            self._edges(self._bench.frozen.see(seen))
+            events += self._ripe_tags()
+        heard = [bool((lives & of).any()) for of in self._of_server]
+        if heard:
+            self._edges(self._bench.silences.passed(now, heard))
+            events += self._ripe_others(NoData)
+        return _ordered(events)
+
+    def context(self, time: int, batch: str | None, phase: str | None) -> None:
+        """Take what the vessel does from `time` (us UTC) on."""
+        self._board.does(Doing(time, batch, phase))
+        if phase == self._phase.name:
+            return
+        self._phase = Phase(phase, time)
+        for sighting in self._raw:
+            if sighting is not None:
+                self._edges([replace(sighting, time=max(sighting.time, time))])
+
+    def command(self, command: Command) -> list[Event]:
+        """Return what a person's command does; a repeat does nothing."""
+        return [*self._board.command(command)]
+
+    def late(self, block: Block) -> list[Event]:
+        """Return revisions for readings that came behind the reorder buffer.
+
+        Only limits are evaluated again; nothing is learned and no timer runs.
+        """
+        found = late_excursions(
+            block, self._ids, self._checks, self._number, self._columns.value
+        )
+        return [
+            self._board.revised(
+                edge.check,
+                edge.time,
+                digest("late", self._checks[edge.check].name, edge.time),
+                explain(
+                    self._checks[edge.check], edge, edge.time, self._around(edge.check)
+                ),
+            )
+            for edge in found
+        ]
+
+    def snapshot(self, residual: str) -> tuple[str, str]:
+        """Return SHA-256 and text of a residual's model, to be approved and frozen.
+
+        Raises:
+            KeyError: there is no residual of that name.
+        """
+        return self._bench.residuals.snapshot(residual)
+
+    def _begin_step(self, number: int) -> list[Event]:
+        ended = self._history.begin(number)
+        if ended is None or not len(self._bench.residuals):
+            return []
+        doing = self._phase
+        self._edges(self._bench.residuals.take(ended, self._columns, doing))
+        return self._ripe_others(Residual)
+
+    def _take(self, layer: Layer) -> list[Event]:
+        seen = self._columns.take(layer)
+        self._history.take(layer)
+        events = self._ripe_tags()
+        edges = self._bench.see(seen)
+        if not edges:
+            return events
+        self._edges(edges)
+        return events + self._ripe_tags()
+
+    def _edges(self, sightings: Sequence[Sighting]) -> None:
+        for sighting in sightings:
+            self._raw[sighting.check] = sighting if sighting.on else None
+            phases = self._checks[sighting.check].settings.phases
+            armed = not phases or self._phase.name in phases
+            effective = replace(sighting, on=sighting.on and armed)
+            self._delays.edge(effective, self._lived(sighting.check)[0])
+
+    def _lived(self, check: int) -> tuple[int, int]:
+        """Return the lived time that runs a check's timer, and the time, both us."""
+        by = self._checks[check].timed_by - len(self._ids)
+        if by < 0:
+            return int(self._columns.lived[by]), int(self._columns.time[by])
+        residuals = self._bench.residuals
+        if by < len(residuals):
+            return residuals.lived[by], residuals.time[by]
+        return self._board.known, self._board.known
+
+    def _ripe_tags(self) -> list[Event]:
+        due = self._delays.due[: len(self._timed_by)]
+        ripe = self._columns.lived[self._timed_by] >= due
+        if not ripe.any():
+            return []
+        return [e for i in np.flatnonzero(ripe) for e in self._ripe(int(i))]
+
+    def _ripe_others(self, kind: type[NoData | Residual]) -> list[Event]:
+        return [
+            event
+            for i in range(len(self._timed_by), len(self._checks))
+            if isinstance(self._checks[i].settings, kind)
+            and self._lived(i)[0] >= self._delays.due[i]
+            for event in self._ripe(i)
+        ]
+
+    def _ripe(self, check: int) -> list[Event]:
+        lived, time = self._lived(check)
+        time -= lived - int(self._delays.due[check])
+        meaning = self._delays.ripe(check)
+        began = self._delays[check].first
+        if meaning is Ripe.RAISE and began is not None:
+            return self._raise(check, time, began)
+        return [*self._board.returned(check, time)] if meaning is Ripe.RETURN else []
+
+    def _raise(self, check: int, time: int, began: Sighting) -> list[Event]:
+        found = self._checks[check]
+        explanation = explain(found, began, time, self._around(check))
+        detection = Detection(
+            check=found.name,
+            vessel=self._vessel,
+            tag=found.tag,
+            time=began.time,
+            score=began.score,
+            value=began.value,
+            text=began.text,
+        )
+        return [detection, *self._board.raised(check, time, explanation)]
+
+    def _around(self, check: int) -> Surroundings:
+        settings, by = self._checks[check].settings, self._checks[check].timed_by
+        related = {by}
+        if isinstance(settings, Residual):
+            related = {self._number[term] for term in settings.terms}
+        elif isinstance(settings, NoData):
+            related = set(range(len(self._names)))
+        return Surroundings(self._names, self._history, frozenset(related))
+
+    def _catching_up(self, now: int) -> bool:
+        behind = now - self._watermark > CAUGHT_UP_US
+        return behind and now - self._arrived < QUIET_US
+
+    def _identity(self) -> str:
+        words = (f"{c.name} {c.settings!r}" for c in self._checks)
+        return digest(STATE_VERSION, self._ids.tolist(), *words)
+
+    def state(self) -> dict[str, Any]:
+        """Return everything that further events depend on, as JSON."""
+        return {
+            "identity": self._identity(),
+            "columns": self._columns.state(),
+            "history": self._history.state(),
+            "bench": self._bench.state(),
+            "delays": self._delays.state(),
+            "board": self._board.state(),
+            "raw": [edge_to_json(s) for s in self._raw],
+            "phase": [self._phase.name, self._phase.since],
+            "watermark": self._watermark,
+            "arrived": self._arrived,
+            "came": self._came.tolist(),
+        }
+
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Go on from what `state` returned, bit for bit.
+
+        Raises:
+            StateUnusable: it is of other tags or checks, or of another version.
+            ModelUnusable: a model in it is of another version of River.
+        """
+        if state.get("identity") != self._identity():
+            raise StateUnusable(
+                f"state of vessel {self._vessel}: expected the checks "
+                f"{self._identity()}, found {state.get('identity')}"
+            )
+        self._columns.restore(state["columns"])
+        self._history.restore(state["history"])
+        self._bench.restore(state["bench"])
+        self._delays.restore(state["delays"])
+        self._board.restore(state["board"])
+        self._raw = [edge_from_json(s) for s in state["raw"]]
+        self._phase = Phase(*state["phase"])
+        self._watermark = state["watermark"]
+        self._arrived = state["arrived"]
+        self._came = np.array(state["came"], np.bool_)
+
+
+def _ordered(events: list[Event]) -> list[Event]:
+    """Return alarm transitions and detections by time and check."""
+    return sorted(events, key=lambda e: (e.time, getattr(e, "check", "")))
