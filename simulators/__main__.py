@@ -11,6 +11,7 @@ from shared import process
 from shared.settings import ServiceSettings
 from simulators.loop import Loop
 from simulators.outlet import Outlet
+from simulators.servers.fault_desk import FaultDesk
 from simulators.servers.flat import FlatServer
 from simulators.servers.variables import of_plant
 from simulators.settings import SimulatorSettings
@@ -33,6 +34,8 @@ async def main(settings: ServiceSettings) -> None:
     variables = of_plant(settings.site, settings.area, settings.vessel_names)
     server = FlatServer(endpoint(settings), variables)
     await server.build()
+    desk = FaultDesk(begun.plant)
+    await server.offer(desk)
     with contextlib.ExitStack() as stack:
         truth = None
         if settings.truth:
@@ -46,6 +49,7 @@ async def main(settings: ServiceSettings) -> None:
             folder=settings.data,
             clock=clock,
             mode=begun.mode,
+            desk=desk,
         )
         await loop.publish_first()
         async with server:

@@ -42,7 +42,9 @@ class Instruments:
         self._lagged: Matrix | None = None
         self._wander = np.zeros((vessels, len(tags)))
 
-    def read(self, truth: Matrix, seconds: float) -> Matrix:
+    def read(
+        self, truth: Matrix, seconds: float, slower: Matrix | None = None
+    ) -> Matrix:
         """Return what the instruments show `seconds` after the reading before.
 
         The first reading starts at the truth, without lag.
@@ -50,9 +52,11 @@ class Instruments:
         Args:
             truth: shape (vessels, tags), in the tags' units.
             seconds: since the last call; above zero.
+            slower: factors on the time constants, shape (vessels, tags).
         """
+        lag = self._lag if slower is None else self._lag * slower
         with np.errstate(divide="ignore"):
-            stay = np.exp(-seconds / self._lag)
+            stay = np.exp(-seconds / lag)
         before = truth if self._lagged is None else self._lagged
         self._lagged = truth + (before - truth) * stay
         keep = WANDER_PER_S**seconds

@@ -18,22 +18,25 @@ import logging
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from shared.domain import US_PER_S
 from simulators.audience import Audience
+from simulators.faults.record import FaultRecord
 from simulators.instants import Instant
-from simulators.outlet import Changes, Outlet
+from simulators.publication import Publication
 from simulators.servers.variables import HEARTBEAT
 from simulators.storage import replace_json
-from simulators.tags import CONTEXT, TAGS
+from simulators.tags import TAGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from simulators.instants import Value
+    from simulators.outlet import Outlet
     from simulators.plant import Plant
+    from simulators.servers.fault_desk import FaultDesk
     from simulators.servers.flat import FlatServer
 
 _log = logging.getLogger(__name__)
@@ -86,6 +89,7 @@ class Loop:
         folder: Path,
         clock: Callable[[], int],
         mode: Mode = Mode.WAITING,
+        desk: FaultDesk | None = None,
     ) -> None:
         """Take a plant that stands at the first instant to publish.
 
@@ -97,6 +101,7 @@ class Loop:
             folder: where the state and status files are.
             clock: wall time, us UTC.
             mode: WAITING to publish history first, LIVE to go on at once.
+            desk: shows the plant's faults, if the server has it.
         """
         self._plant, self._server, self._outlet = plant, server, outlet
         self._pace, self._folder, self._clock = pace, folder, clock
@@ -111,12 +116,15 @@ class Loop:
         nodes = [v.node for v in server.variables]
         self._heartbeat = nodes.index(HEARTBEAT)
         first = nodes.index(f"{plant.layout.vessels[0]}.{TAGS[0].name}")
-        self._nodes = range(first, len(nodes))
-        each = [tag.each for tag in (*TAGS, *CONTEXT)] * len(plant.layout.vessels)
-        self._changes = Changes([True] * first + each)
+        self._publication = Publication(len(plant.layout.vessels), first)
+        self._desk = desk
+        self._record = FaultRecord(folder, plant.injections, plant.layout.seed)
+        if mode is Mode.LIVE:
+            plant.injections.goes_live(plant.now)
 
     async def publish_first(self) -> None:
         """Publish the plant as it stands; call it before the server listens."""
+        await self._account()
         await self._outlet.send(self._instant())
         await self._beat()
 
@@ -129,7 +137,7 @@ class Loop:
                 await self._turn()
         finally:
             self._saved_before = self._plant.now + self._pace.catchup_step
-            self._save(durable=True)
+            replace_json(self._folder / STATE_FILE, self._state(), durable=True)
             self._tell(now=True)
 
     async def _turn(self) -> None:
@@ -181,6 +189,7 @@ class Loop:
         while self._plant.now < start:
             self._step(start)
         self._told_history = True
+        self._plant.injections.goes_live(self._plant.now)
         self._go(Mode.LIVE)
 
     def _step(self, towards: int) -> None:
@@ -189,21 +198,26 @@ class Loop:
     async def _publish(self, due: int) -> None:
         while self._plant.now < due:
             self._step(due)
+        await self._account()
         await self._outlet.send(self._instant())
         await asyncio.sleep(0)
 
+    async def _account(self) -> None:
+        """Put what happened to faults on record, before it is published."""
+        changed = self._plant.injections.news()
+        if changed:
+            self._record.write(changed)
+            self._next_save = self._clock()
+            if self._desk is not None:
+                await self._desk.show()
+
     def _instant(self) -> Instant:
         plant = self._plant
-        values: list[Value] = []
-        for index, row in enumerate(plant.values.tolist()):
-            values += row
-            values += plant.context(index)
-        chosen = [
-            (node, value)
-            for node, value in zip(self._nodes, values, strict=True)
-            if self._changes.worth_sending(node, value)
+        values: list[list[Value]] = [
+            [*row, *plant.context(index)]
+            for index, row in enumerate(plant.values.tolist())
         ]
-        return Instant(plant.now, [n for n, _ in chosen], [v for _, v in chosen])
+        return self._publication.instant(plant.now, values, plant.effects)
 
     async def _beat(self) -> None:
         now = self._clock()
@@ -219,18 +233,18 @@ class Loop:
             self._tell(now=True)
 
     async def _save_aside(self) -> None:
-        await asyncio.to_thread(self._save, durable=True)
+        path, body = self._folder / STATE_FILE, self._state()
+        await asyncio.to_thread(replace_json, path, body, durable=True)
 
-    def _save(self, *, durable: bool) -> None:
+    def _state(self) -> dict[str, Any]:
         live = self.mode is Mode.LIVE
-        body = {
+        return {
             "version": 1,
             "live": live,
             "published_before": self._plant.now if live else self._saved_before,
             "began": self._began,
             "plant": self._plant.to_json(),
         }
-        replace_json(self._folder / STATE_FILE, body, durable=durable)
 
     def _tell(self, *, now: bool = False) -> None:
         """Replace the status file when it is time, or `now`."""

@@ -44,3 +44,7 @@ class Changes:
         known = node in self._last and self._last[node] == value
         self._last[node] = value
         return not known
+
+    def forget(self, node: int) -> None:
+        """Send the node's next value whatever it is."""
+        self._last.pop(node, None)

@@ -13,7 +13,11 @@ import numpy as np
 
 from shared.bioprocess import cho
 from shared.bioprocess.cho import Parameters
+from simulators.faults.catalogue import Catalogue
+from simulators.faults.injections import Injections
+from simulators.faults.twins import Twins
 from simulators.instruments import Instruments
+from simulators.measured import measured
 from simulators.processes import vessel
 from simulators.processes.design import Design
 from simulators.processes.loops import Loops
@@ -22,15 +26,14 @@ from simulators.recipes import SPREAD, US_PER_H, Batch, Phase, Recipe, Setpoints
 from simulators.tags import TAGS
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
+    from simulators.faults.effects import Effects
+
     Vector = NDArray[np.float64]
 
-MBAR_PER_MMHG = 1.33322
-PF_PER_CM = 0.55
-"""Capacitance per 1e9 viable cells/L."""
 FOAM_PER_H = 0.2
 """Foam alarms per hour at 20e9 cells/L and full gas flow."""
 FOAM_US = 30_000_000
@@ -40,6 +43,9 @@ STIRRED_FROM_L = 600.0
 FAST_US = 120_000_000
 """Step of `fast_forward`: the loops get coarse but stay stable."""
 _GOLDEN = 0.6180339887498949
+
+
+NO_FAULTS = Catalogue(faults={})
 
 
 class StateUnusable(ValueError):  # noqa: N818
@@ -69,10 +75,13 @@ class Layout:
 class Plant:
     """Vessels with their loops, at one instant; see the module."""
 
-    def __init__(self, layout: Layout, start: int) -> None:
+    def __init__(
+        self, layout: Layout, start: int, injections: Injections | None = None
+    ) -> None:
         """Make a plant whose vessels reach their ages at `start`, us UTC.
 
-        It stands before the first of their batches; see `begin`.
+        It stands before the first of their batches; see `begin`. `injections` are its
+        faults; default: it never has any.
         """
         self.layout = layout
         self._count = len(layout.vessels)
@@ -99,6 +108,12 @@ class Plant:
         self.values = np.zeros((self._count, len(TAGS)))
         """What the instruments show now: (vessels, tags of simulators.tags)."""
         self._parameters = self._kinetics()
+        self.injections = injections or Injections(NO_FAULTS, layout.vessels)
+        self.effects: Effects | None = None
+        """Of the faults at work now; None: there are none."""
+        self._withheld_l = np.zeros(self._count)
+        """Nutrient feed that the pump counted and a clog held back, this batch."""
+        self._twins = Twins()
 
     @property
     def state(self) -> State:
@@ -130,23 +145,62 @@ class Plant:
         if to <= self.now:
             raise ValueError(f"advance to {to}: expected a time after {self.now}")
         seconds = (to - self.now) / 1e6
+        if self.injections.idle:
+            self.effects = None
+        else:
+            self._twins.begin(self, self.injections.beginning(to))
+            self.effects = self.injections.effects(self.now, to)
         setpoints = [self._follow_recipe(i, to) for i in range(self._count)]
-        actuators = self._loops.act(
+        told = self._loops.act(
             setpoints,
             self.values,
             stirred=self._state.volume > STIRRED_FROM_L,
             glucose_mlpm=self._bolus(seconds),
             seconds=seconds,
         )
+        actuators = told if self.effects is None else self.effects.acting(told)
+        if actuators is not told:
+            held_back = told.feed_mlpm - actuators.feed_mlpm
+            self._withheld_l += held_back * seconds / 60_000.0
         self._state = vessel.advance(
             self._state, actuators, self._parameters, self.layout.design, seconds
         )
         for index in range(self._count):
             self._transfer(index, to)
         self._foam(actuators, to, seconds)
-        truth = self._truth(setpoints, actuators)
-        self.values = self._instruments.read(truth, seconds)
+        truth = measured(
+            self._state,
+            setpoints,
+            told,
+            actuators,
+            outputs=self._loops.outputs,
+            withheld_l=self._withheld_l,
+            foam=self.now < self._foam_until,
+            design=self.layout.design,
+        )
+        self.values = self._shown(truth, seconds)
         self.now = to
+        self._twins.follow(self, to)
+
+    def _shown(self, truth: Vector, seconds: float) -> Vector:
+        effects = self.effects
+        if effects is None:
+            return self._instruments.read(truth, seconds)
+        false = truth * effects.gain + effects.offset
+        shown = self._instruments.read(false, seconds, effects.lag)
+        return np.where(effects.held, self.values, shown)
+
+    def without(self, identifier: str) -> Plant:
+        """Return this plant as it is, but without one of its faults."""
+        injections = Injections(self.injections.catalogue, self.layout.vessels)
+        twin = Plant(self.layout, self.now, injections)
+        body = self.to_json()
+        body["twins"] = {}
+        faults = body["faults"]
+        faults["all"] = [one for one in faults["all"] if one["id"] != identifier]
+        twin.restore(body)
+        twin._twins = Twins(most=0)
+        return twin
 
     def _hours(self, index: int, at: int) -> float:
         return (at - self._batches[index].started) / US_PER_H
@@ -178,6 +232,8 @@ class Plant:
             self._parameters = self._kinetics()
             for total in (state.feed_l, state.base_l, state.glucose_l):
                 total[index] = 0.0
+            self._withheld_l[index] = 0.0
+            self.injections.new_batch(index)
         elif phase is Phase.GROWTH:
             viable = recipe.viable * float(self._inoculum[index])
             state.culture[:, [index]] = cho.inoculated(viable, recipe.start_l)
@@ -264,44 +320,6 @@ class Plant:
         self._foam_until[rises] = to + FOAM_US
         self._state.antifoam[rises] = 1.0
 
-    def _truth(self, setpoints: Sequence[Setpoints], by: Actuators) -> Vector:
-        """Return what perfect instruments would show, (vessels, tags)."""
-        state, design = self._state, self.layout.design
-        heat, acid, air = self._loops.outputs
-        columns = {
-            "TIC-101.PV": state.temperature,
-            "TIC-101.SP": [s.temperature_degc for s in setpoints],
-            "TIC-101.OUT": heat,
-            "TIC-102.PV": state.jacket,
-            "AIC-101.PV": state.ph,
-            "AIC-101.SP": [s.ph for s in setpoints],
-            "AIC-101.OUT": acid,
-            "AIC-102.PV": state.oxygen_percent,
-            "AIC-102.SP": [s.oxygen_percent for s in setpoints],
-            "AIC-102.OUT": air,
-            "AIC-102.MODE": [float(s.breathe) for s in setpoints],
-            "AIT-103.PV": state.carbon_dioxide_mmhg * MBAR_PER_MMHG,
-            "AIT-104.PV": PF_PER_CM * state.viable,
-            "AIT-131.PV": state.off_o2,
-            "AIT-132.PV": state.off_co2,
-            "PIC-101.PV": state.head_mbar,
-            "SIC-101.PV": by.agitation_rpm,
-            "FIC-111.PV": by.air_lpm,
-            "FIC-112.PV": by.oxygen_lpm,
-            "FIC-113.PV": by.carbon_dioxide_lpm,
-            "FIC-121.PV": by.feed_mlpm,
-            "FIC-121.SP": [s.feed_mlpm for s in setpoints],
-            "FIC-122.PV": by.base_mlpm,
-            "FIC-123.PV": by.glucose_mlpm,
-            "FQ-121.PV": state.feed_l,
-            "FQ-122.PV": state.base_l,
-            "FQ-123.PV": state.glucose_l,
-            "WIT-101.PV": state.volume * design.broth_kg_per_l,
-            "WIT-121.PV": design.feed_tank_kg - state.feed_l * design.feed_kg_per_l,
-            "LSH-101.PV": self.now < self._foam_until,
-        }
-        return np.stack([np.asarray(columns[tag.name], float) for tag in TAGS], axis=1)
-
     def to_json(self) -> dict[str, Any]:
         """Return the exact state, to be restored into a plant of the same layout."""
         return {
@@ -319,6 +337,9 @@ class Plant:
             "instruments": self._instruments.to_json(),
             "loops": self._loops.to_json(),
             "values": self.values.tolist(),
+            "withheld_l": self._withheld_l.tolist(),
+            "faults": self.injections.to_json(),
+            "twins": self._twins.to_json(),
         }
 
     def restore(self, body: Mapping[str, Any]) -> None:
@@ -347,10 +368,20 @@ class Plant:
         self._loops.restore(body["loops"])
         self.values = np.array(body["values"], float)
         self._parameters = self._kinetics()
+        if "faults" in body:
+            self._withheld_l = np.array(body["withheld_l"], float)
+            self.injections.restore(body["faults"])
+            self._twins.restore(self, body["twins"])
+            if not self.injections.idle:
+                self.effects = self.injections.effects(self.now, self.now)
 
 
-def begin(layout: Layout, start: int) -> Plant:
-    """Return the plant as it is at `start`, us UTC: each vessel amid its batch."""
-    plant = Plant(layout, start)
+def begin(layout: Layout, start: int, injections: Injections | None = None) -> Plant:
+    """Return the plant as it is at `start`, us UTC: each vessel amid its batch.
+
+    The scenario's delays from the plant's start count from then.
+    """
+    plant = Plant(layout, start, injections)
     plant.fast_forward(start)
+    plant.injections.starts(start)
     return plant

@@ -39,6 +39,8 @@ class SimulatorSettings(ServiceSettings):
     """Instants per second while live."""
     wait: timedelta | None = None
     """Longest wait for a client before catching up; default: for ever."""
+    scenario: str | None = None
+    """Faults to come: path of a YAML file, or `demo`; default: none."""
     truth: bool = False
     """Keep a record of every value that was published."""
     encrypted: bool = False

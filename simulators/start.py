@@ -8,6 +8,8 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from shared.domain import US_PER_S, FedbatchError
+from simulators.faults import catalogue, scenario
+from simulators.faults.injections import Injections
 from simulators.loop import STATE_FILE, Mode, Pace
 from simulators.plant import Layout, Plant, StateUnusable, begin
 from simulators.servers.flat import Endpoint
@@ -70,15 +72,18 @@ def start(settings: SimulatorSettings, now: int) -> Start:
     Raises:
         StateOfAnotherPlant: the saved state does not fit the settings.
         FileDamaged: the state file cannot be read.
+        FileInvalid: the scenario does not fit.
     """
+    injections = _faults(settings)
     layout = Layout(vessels=settings.vessel_names, seed=settings.seed)
     path = settings.data / STATE_FILE
     body = read_json(path)
     if body is None:
-        return _anew(settings, layout, now)
-    plant = Plant(layout, now)
+        return _anew(settings, layout, injections, now)
+    plant = Plant(layout, now, injections)
     try:
         _check_version(body)
+        _check_scenario(body["plant"], injections)
         plant.restore(body["plant"])
         saved, live = plant.now, bool(body["live"])
         published_before = int(body["published_before"])
@@ -101,13 +106,31 @@ def _check_version(body: dict[str, Any]) -> None:
         raise StateUnusable(f"version {body.get('version')}: expected {VERSION}")
 
 
-def _anew(settings: SimulatorSettings, layout: Layout, now: int) -> Start:
+def _check_scenario(body: dict[str, Any], injections: Injections) -> None:
+    saved = body.get("faults", {}).get("scenario", "")
+    if saved != injections.scenario:
+        expected, found = injections.scenario[:12] or "none", saved[:12] or "none"
+        raise StateUnusable(
+            f"scenario of the saved plant: expected {expected}, found {found}"
+        )
+
+
+def _faults(settings: SimulatorSettings) -> Injections:
+    known, vessels = catalogue.load(), settings.vessel_names
+    chosen = settings.scenario
+    wanted = None if chosen is None else scenario.load(chosen, known, vessels)
+    return Injections(known, vessels, wanted)
+
+
+def _anew(
+    settings: SimulatorSettings, layout: Layout, injections: Injections, now: int
+) -> Start:
     history, step = settings.history // _US, settings.catchup_step // _US
     first = (now - history) // step * step
     if history <= 0:
         period = pace(settings).period
-        return Start(begin(layout, now // period * period), Mode.LIVE, None)
-    return Start(begin(layout, first), Mode.WAITING, None)
+        return Start(begin(layout, now // period * period, injections), Mode.LIVE, None)
+    return Start(begin(layout, first, injections), Mode.WAITING, None)
 
 
 def _what_to_do(path: Path, error: Exception) -> str:

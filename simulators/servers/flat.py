@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from simulators.instants import Instant, Value
+    from simulators.servers.fault_desk import FaultDesk
     from simulators.servers.variables import Variable
 
 APPLICATION_URI = "urn:fedbatch:simulator"
@@ -75,6 +76,7 @@ class FlatServer:
         self._subscriptions: MarkingSubscriptions
         self._space: Any = self._server.iserver.aspace
         self._nodes: list[Any] = []
+        self._namespace = 0
         self._process: set[Any] = set()
         self._counted: tuple[Set[Any], int] = (frozenset(), 0)
         self._types = [VARIANT[v.kind] for v in self.variables]
@@ -97,8 +99,8 @@ class FlatServer:
         server.iserver.subscription_service = self._subscriptions
         server.iserver.isession.subscription_service = self._subscriptions
         await self._secure()
-        namespace = await server.register_namespace(NAMESPACE)
-        self._nodes = await Builder(server, namespace).add(self.variables)
+        self._namespace = await server.register_namespace(NAMESPACE)
+        self._nodes = await Builder(server, self._namespace).add(self.variables)
         self._process = {
             node
             for node, variable in zip(self._nodes, self.variables, strict=True)
@@ -109,6 +111,10 @@ class FlatServer:
                 ua.Variant(None, ua.VariantType.Null),
                 ua.StatusCode(ua.StatusCodes.BadWaitingForInitialData),
             )
+
+    async def offer(self, desk: FaultDesk) -> None:
+        """Add the plant's faults; call it after `build`."""
+        await desk.build(self._server, self._namespace)
 
     async def _secure(self) -> None:
         endpoint, server = self._endpoint, self._server

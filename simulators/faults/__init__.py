@@ -1,0 +1,1 @@
+"""Faults of the simulated plant: catalogue, scenarios, effects, and the truth."""
