@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import logging
 from typing import TYPE_CHECKING
 
 from services.ingest.opcua.subscription import utc_now
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from services.ingest.collect.server import Collection
     from services.ingest.collect.writer import Writer
 
+_log = logging.getLogger(__name__)
+
 LEDGER_S = 60
 
 
@@ -25,8 +28,9 @@ class Beat:
     """Writes the collector's own records.
 
     Bounded by: one clock record on its way per partition. When full: the second is
-    left out; the next record says all it would have said. Order: with the readings of
-    its partition. Duplicates: none. On cancel: a last ledger record and the memory.
+    left out; the next record says all it would have said; while the disk is full the
+    memory stays as it was. Order: with the readings of its partition. Duplicates: none.
+    On cancel: a last ledger record and the memory.
     """
 
     def __init__(
@@ -44,6 +48,7 @@ class Beat:
         self._memories = memories
         self._file = file
         self._waiting: set[int] = set()
+        self._kept = True
 
     async def run(self) -> None:
         """Beat until cancelled."""
@@ -82,7 +87,14 @@ class Beat:
             reached = collection.reached()
             if reached is not None:
                 self._memories[name].reached = reached
-        self._file.keep(self._memories)
+        try:
+            self._file.keep(self._memories)
+        except OSError as error:
+            if self._kept:
+                _log.warning("what a crash must not forget is not written: %s", error)
+            self._kept = False
+        else:
+            self._kept = True
 
     def _write_liveness(self) -> None:
         for collection in self._collections.values():

@@ -91,8 +91,11 @@ class Configurations:
     def _keep(self, record: ConfigurationRecord) -> ConfigurationRecord:
         _, value = encode_configuration(record)
         fresh = self._copy.with_suffix(".new")
-        fresh.write_bytes(value)
-        fresh.replace(self._copy)
+        try:
+            fresh.write_bytes(value)
+            fresh.replace(self._copy)
+        except OSError as error:
+            _log.warning("configuration %d is not copied: %s", record.version, error)
         plant = parse_plant(record.text)
         self.servers = frozenset(server.name for server in plant.servers)
         return record

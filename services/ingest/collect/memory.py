@@ -75,7 +75,11 @@ class MemoryFile:
         self._written = ""
 
     def keep(self, servers: dict[str, ServerMemory]) -> None:
-        """Replace the file; readers see the old or the new one, never a part."""
+        """Replace the file; readers see the old or the new one, never a part.
+
+        Raises:
+            OSError: the disk does not take it; the old file stays.
+        """
         parts = {name: asdict(memory) for name, memory in servers.items()}
         text = json.dumps({"version": _VERSION, "servers": parts}, sort_keys=True)
         if text == self._written:

@@ -138,6 +138,8 @@ class Writer:
         self._room.set()
         self._group = asyncio.TaskGroup()
         self._tasks: list[asyncio.Task[None]] = []
+        self._refused: set[TopicPartition] = set()
+        """Where the log takes nothing now."""
 
     @property
     def partitions(self) -> frozenset[int]:
@@ -220,14 +222,17 @@ class Writer:
             try:
                 await self._append(at, records)
             except Unavailable as error:
-                if pause == _RETRY_FIRST_S:
+                if not self._refused:
                     _log.warning("the log takes nothing; holding readings: %s", error)
+                self._refused.add(at)
                 await asyncio.sleep(pause)
                 pause = min(2 * pause, _RETRY_LAST_S)
             else:
                 break
-        if pause != _RETRY_FIRST_S:
-            _log.info("the log takes readings again")
+        if at in self._refused:
+            self._refused.remove(at)
+            if not self._refused:
+                _log.info("the log takes readings again")
 
 
 def messages(held: Sequence[_Held]) -> list[Message]:

@@ -6,12 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from services.ingest.collect.beat import Beat
 from services.ingest.collect.memory import (
     MemoryDamaged,
     MemoryFile,
     ServerMemory,
     recall,
 )
+from services.ingest.collect.writer import Writer
 from shared.domain import GapCause
 
 if TYPE_CHECKING:
@@ -38,3 +40,27 @@ def test_a_damaged_file_is_named_and_never_ignored(tmp_path: Path, text: str) ->
     (tmp_path / "collector.json").write_text(text)
     with pytest.raises(MemoryDamaged, match=r"collector\.json"):
         recall(tmp_path)
+
+
+async def test_a_disk_that_takes_nothing_is_said_once_and_disturbs_no_beat(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def append(*_: object) -> None:
+        pass
+
+    folder = tmp_path / "absent"
+    memories = {"a": ServerMemory(reached=5)}
+    beat = Beat(
+        Writer(append, range(1)),
+        {},
+        ledgers={},
+        memories=memories,
+        file=MemoryFile(folder),
+    )
+    beat.beat()
+    beat.beat()
+    assert len(caplog.records) == 1
+    assert str(folder) in caplog.text
+    folder.mkdir()
+    beat.beat()
+    assert recall(folder) == memories

@@ -109,6 +109,25 @@ async def test_while_the_log_is_away_rows_wait_in_order() -> None:
     assert log.times(0) == list(range(120))
 
 
+async def test_a_log_that_is_away_is_said_once_for_all_partitions(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    caplog.set_level("INFO", room.__name__)
+    log = Log()
+    log.away = True
+    async with Writer(log.append, range(3)) as writer:
+        for partition in range(3):
+            writer.put(partition, rows(0, 1))
+        async with asyncio.timeout(10):
+            while len(writer._refused) < 3:
+                await log.tried.wait()
+                await asyncio.sleep(0)
+        log.away = False
+        await writer.flush()
+    said = [record.message.partition(";")[0] for record in caplog.records]
+    assert said == ["the log takes nothing", "the log takes readings again"]
+
+
 async def test_no_more_is_asked_for_when_too_much_is_held(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
