@@ -8,11 +8,23 @@ from typing import TYPE_CHECKING, Any
 
 from fastapi import Depends, FastAPI, Request
 
+from services.api.commands import Commands
 from services.api.directory import Directory
 from services.api.health import Health
 from services.api.live import Live
 from services.api.problems import Problem, answer_problems, hint, nearest
-from services.api.routes import declared, health, page, plant, stream, summary, values
+from services.api.roles import admitted
+from services.api.routes import (
+    alarms,
+    commands,
+    declared,
+    health,
+    page,
+    plant,
+    stream,
+    summary,
+    values,
+)
 from services.api.security import Admission
 from services.api.sources import Sources
 from shared.bus.open import open_bus
@@ -26,16 +38,25 @@ if TYPE_CHECKING:
     from services.api.settings import ApiSettings
 
 _ABOUT = """
-Readings of bioreactors as they were stored, with what is missing from every answer.
+Readings and alarms of bioreactors, with what is missing from every answer.
 
 * Times are ISO 8601 with an offset, or `*` (now) and `*-1d`; answers are UTC.
 * A `status` is an OPC UA StatusCode, all bits; `statuses` has them in words. A Bad
   value is null. Interpolated and calculated values carry the data-location bits.
 * `gaps` are declared losses, `pending` is what is not stored yet, `completeness` the
   fraction of the range that neither covers.
+* Alarms have their whole explanation; commands on them are answered with 202 when the
+  log has confirmed them, and what becomes of them is said on `/stream`.
 * JSON columns by default, JSON rows with `rows=true`, CSV with `Accept: text/csv`.
 * Errors are `application/problem+json`.
 """
+
+
+PARTS = (
+    *(values, summary, plant, declared),
+    *(alarms, commands, stream, health, page),
+)
+"""The modules whose routers make the API."""
 
 
 def create_app(
@@ -59,7 +80,9 @@ def create_app(
             ):
                 live, directory = Live(bus, database), Directory()
                 beats = Health(database, live, directory)
-                app.state.sources = Sources(database, live, directory, beats)
+                app.state.sources = Sources(
+                    database, live, directory, beats, Commands(bus)
+                )
                 schema = wait_for_schema(settings.database)
                 async with (
                     _beside(live.follow(), on_failure),
@@ -74,10 +97,11 @@ def create_app(
         title="fedbatch",
         description=_ABOUT,
         lifespan=lifespan,
-        dependencies=[Depends(_only_known_parameters)],
+        dependencies=[Depends(admitted), Depends(_only_known_parameters)],
+        openapi_url=None,  # routes.page has it, with the right that it needs
     )
     app.add_middleware(Admission, settings=settings)
-    for part in (values, summary, plant, declared, stream, health, page):
+    for part in PARTS:
         app.include_router(part.router)
     answer_problems(app)
     return app
@@ -116,8 +140,8 @@ def _only_known_parameters(request: Request) -> None:
 def _parameters(request: Request) -> set[str] | None:
     """Return the names of the path's query parameters; None for a path of no API."""
     paths: dict[str, Any] = request.app.openapi()["paths"]
-    path = paths.get(request.url.path)
+    path = paths.get(getattr(request.scope["route"], "path_format", ""))
     if path is None:
         return None
-    parameters = path["get"].get("parameters", ())
+    parameters = path[request.method.lower()].get("parameters", ())
     return {each["name"] for each in parameters if each["in"] == "query"}

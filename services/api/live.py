@@ -1,11 +1,11 @@
-"""The tail of the log: the newest reading of each tag, and its fan-out to clients."""
+"""The tail of the log: newest readings, recent alarms, and the fan-out to clients."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from collections import deque
+from collections import OrderedDict, deque
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
@@ -20,11 +20,13 @@ from shared.bus import (
     TopicPartition,
 )
 from shared.domain import Gap, Kind, Topic, Unavailable
+from shared.events import AlarmTransition, Change
 from shared.readings import Block
 from shared.store import queries, queries_declared, queries_readings
 from shared.store.acceptance import FUTURE_US
 from shared.store.queries_readings import Newest
 from shared.wire import NotUnderstood, decode_gap, decode_readings
+from shared.wire_events import Event, decode_event
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -36,6 +38,8 @@ _log = logging.getLogger(__name__)
 
 MOST_WAITING = 256
 """Records that wait for one slow client."""
+MOST_ALARMS = 10_000
+"""Occurrences whose last transition is remembered."""
 _FETCH_BYTES = 8 * 1024 * 1024
 _FETCH_S = 1.0
 _RETRY_S = (0.5, 5.0)
@@ -51,17 +55,40 @@ class Fresh:
     at: TopicPartition
     next: Position
     """Where the record after it is."""
-    what: Block | Gap | Damaged | None
+    what: Block | Gap | Damaged | Event | None
     """None: nothing for clients."""
     origin: str = ""
 
 
 @dataclass(frozen=True, slots=True)
 class Lost:
-    """A slow client missed this many readings (None: nobody knows how many)."""
+    """A slow client missed this many readings and events (None: nobody knows)."""
 
     count: int | None
     reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Only:
+    """What of the log a client wants; None takes all."""
+
+    vessels: frozenset[str] | None = None
+    """Whose alarms, detections and batches."""
+    types: frozenset[type] | None = None
+    """Of what may be `Fresh.what`; damage is never left out."""
+
+    def wants(self, what: Block | Gap | Damaged | Event | None) -> bool:
+        """Whether it is among what the client asked for."""
+        if what is None or isinstance(what, Damaged):
+            return what is not None
+        if self.types is not None and type(what) not in self.types:
+            return False
+        if self.vessels is None or isinstance(what, Block | Gap | Change):
+            return True
+        return what.vessel in self.vessels
+
+
+EVERYTHING = Only()
 
 
 class Listener:
@@ -72,9 +99,12 @@ class Listener:
     as in the log. On cancel: the client's place is given up.
     """
 
-    def __init__(self, places: Places, tags: frozenset[int] | None) -> None:
+    def __init__(
+        self, places: Places, tags: frozenset[int] | None, only: Only = EVERYTHING
+    ) -> None:
         self.places = dict(places)
         """Where the client goes on after what it was offered."""
+        self._only = only
         self._tags = None if tags is None else np.array(sorted(tags), np.int32)
         self._waiting: deque[Fresh | Lost] = deque()
         self._lost = 0
@@ -88,6 +118,8 @@ class Listener:
         if before and same_log and fresh.next.offset <= before.offset:
             return None
         self.places[fresh.at] = fresh.next
+        if not self._only.wants(fresh.what):
+            return None
         if isinstance(fresh.what, Block):
             return self._rows(fresh, fresh.what)
         if isinstance(fresh.what, Gap) and self._tags is not None and fresh.what.tags:
@@ -137,20 +169,26 @@ class Listener:
 class Live:
     """Follows the log from where the database ends.
 
-    Bounded by: one reading per tag, MOST_WAITING records per client and one fetch of
-    8 MiB. When full: see Listener. Order: the log's. Duplicates: a reading that is not
-    newer changes nothing. On cancel: clients are closed.
+    Bounded by: one reading per tag, MOST_ALARMS occurrences, MOST_WAITING records per
+    client and one fetch of 8 MiB. When full: see Listener. Order: the log's.
+    Duplicates: a reading that is not newer changes nothing. On cancel: clients are
+    closed.
     """
 
     def __init__(self, bus: Bus, database: Database) -> None:
         self.bus = bus
         self.newest: dict[int, Newest] = {}
         self.open_gaps: dict[tuple[object, ...], Gap] = {}
+        self.alarms: OrderedDict[str, AlarmTransition] = OrderedDict()
+        """Last transition of the occurrences that changed since the start."""
         self.places: Places = {}
         self.heard: float | None = None
         """When the log last answered, time.monotonic; None before."""
         self.trouble = "not read yet"
         """Why the log does not answer; empty when it does."""
+        self.placed = asyncio.Event()
+        """Set once the places are known, and when there will be none."""
+        self.closed = False
         self._database = database
         self._listeners: set[Listener] = set()
         self._seeded = False
@@ -179,6 +217,8 @@ class Live:
 
     def close(self) -> None:
         """End every client's stream."""
+        self.closed = True
+        self.placed.set()
         for listener in self._listeners:
             listener.close()
 
@@ -217,20 +257,28 @@ class Live:
 
         What is stored is before the archiver's place, the rest is after it.
         """
-        count = await self.bus.partitions(Topic.PLANT)
-        if count == 0:
-            raise Unavailable("the log has no topic `plant` yet; `fedbatch apply`")
+        topics = {each: await self.bus.partitions(each) for each in _FOLLOWED}
+        for topic, count in topics.items():
+            if count == 0:
+                raise Unavailable(f"the log has no topic {topic} yet; `fedbatch apply`")
         async with self._database.read() as connection:
             tags = [tag.id for tag in await queries.tags(connection)]
             newest = await queries_readings.newest(connection, tags)
-            stored = await queries_readings.positions(connection, Topic.PLANT)
+            stored = {
+                TopicPartition(topic, partition): place
+                for topic in topics
+                for partition, place in (
+                    await queries_readings.positions(connection, topic)
+                ).items()
+            }
             gaps = await queries_declared.gaps(connection, _FAR_US, _FAR_US)
         self.newest = {reading.tag: reading for reading in newest}
         self.open_gaps = {_identity(gap): gap for gap in gaps if gap.end is None}
-        for partition in range(count):
-            at = TopicPartition(Topic.PLANT, partition)
-            self.places[at] = await _place(self.bus, at, stored.get(partition))
+        for topic, count in topics.items():
+            for at in (TopicPartition(topic, n) for n in range(count)):
+                self.places[at] = await _place(self.bus, at, stored.get(at))
         self._seeded = True
+        self.placed.set()
 
     def _take(self, fresh: Fresh) -> None:
         self.places[fresh.at] = fresh.next
@@ -241,8 +289,16 @@ class Live:
                 self.open_gaps[_identity(fresh.what)] = fresh.what
             else:
                 self.open_gaps.pop(_identity(fresh.what), None)
+        if isinstance(fresh.what, AlarmTransition):
+            self._remember(fresh.what)
         for listener in self._listeners:
             listener.offer(fresh)
+
+    def _remember(self, said: AlarmTransition) -> None:
+        self.alarms[said.alarm] = said
+        self.alarms.move_to_end(said.alarm)
+        if len(self.alarms) > MOST_ALARMS:
+            self.alarms.popitem(last=False)
 
     def _keep_newest(self, block: Block) -> None:
         """Keep the last reading of each tag; readings from the future are left out."""
@@ -260,6 +316,7 @@ class Live:
                 self.newest[reading.tag] = reading
 
 
+_FOLLOWED = (Topic.PLANT, Topic.EVENTS)
 _FAR_US = 7_000_000_000_000_000
 """In 2191: only gaps that last go on until then."""
 
@@ -282,6 +339,8 @@ def opened(item: Record | Damaged) -> Fresh:
     after = Position(item.position.epoch, item.position.offset + 1)
     kind = item.headers.get("kind")
     try:
+        if item.at.topic == Topic.EVENTS:
+            return Fresh(item.at, after, decode_event(item.headers, item.value))
         if kind == Kind.READINGS:
             header, block = decode_readings(item.headers, item.value)
             return Fresh(item.at, after, block, header.origin.value)

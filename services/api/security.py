@@ -10,6 +10,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 
 from services.api.problems import problem_response
+from services.api.roles import Role
 
 if TYPE_CHECKING:
     from starlette.types import ASGIApp, Receive, Scope, Send
@@ -24,9 +25,10 @@ _OPEN = frozenset({"/health/live", "/health/ready"})
 class Admission:
     """ASGI middleware that answers those who may not ask.
 
-    With keys: a request needs one of them as its bearer. Without: its Host must be a
-    loopback name and its Origin, if it has one, the same place, so that no web page
-    that the user happens to visit can read the plant (DNS rebinding).
+    With keys: a request needs one of them as its bearer; it gets its name as `subject`
+    and its role. Without: its Host must be a loopback name and its Origin, if it has
+    one, the same place, so that no web page that the user happens to visit can read the
+    plant or command it (DNS rebinding); then everything is allowed.
     """
 
     def __init__(self, app: ASGIApp, settings: ApiSettings) -> None:
@@ -35,6 +37,7 @@ class Admission:
             name: hashlib.sha256(key.get_secret_value().encode()).digest()
             for name, key in settings.keys.items()
         }
+        self._roles = settings.roles
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer why not."""
@@ -45,11 +48,15 @@ class Admission:
         refusal = None
         if self._keys:
             subject = self._subject(headers)
-            scope["subject"] = subject
-            if subject is None and path not in _OPEN:
+            if subject is not None:
+                scope["subject"] = subject
+                scope["role"] = self._roles.get(subject, Role.VIEWER)
+            elif path not in _OPEN:
                 refusal = (401, "key", "A key is needed", _KEY_EXPECTED)
         elif said := _foreign(headers):
             refusal = (403, "foreign", "Only this machine may ask", said)
+        else:
+            scope["role"] = Role.ADMIN
         if refusal is None:
             await self._app(scope, receive, send)
             return

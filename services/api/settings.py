@@ -9,6 +9,7 @@ from typing import ClassVar, Self
 from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
+from services.api.roles import Role
 from shared.settings import BusSettings, DatabaseSettings, Section, ServiceSettings
 
 SHORTEST_KEY = 16
@@ -39,6 +40,9 @@ class ApiSettings(ServiceSettings):
     keys: dict[str, SecretStr] = Field(default_factory=dict)
     """API keys by the name of who uses them, `FEDBATCH_API_KEYS__GRAFANA=...`; with
     any, every question needs `Authorization: Bearer <key>`."""
+    roles: dict[str, Role] = Field(default_factory=dict)
+    """Role of each of them, `FEDBATCH_API_ROLES__GRAFANA=viewer`: viewer (default),
+    operator, engineer, qa or admin."""
     tls: TlsSettings | None = None
     """Serve HTTPS."""
 
@@ -61,6 +65,12 @@ class ApiSettings(ServiceSettings):
             raise ValueError(
                 f"keys of {', '.join(short)}: expected at least {SHORTEST_KEY} "
                 "characters"
+            )
+        unknown = sorted(self.roles.keys() - self.keys.keys())
+        if unknown:
+            raise ValueError(
+                f"roles of {', '.join(unknown)}: expected names that have a key "
+                f"({', '.join(sorted(self.keys)) or 'there is none'})"
             )
         if not self.is_loopback and not (self.keys and self.tls):
             raise ValueError(

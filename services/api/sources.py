@@ -10,6 +10,7 @@ from fastapi import Depends, Request
 from shared.domain import Unavailable
 
 if TYPE_CHECKING:
+    from services.api.commands import Commands
     from services.api.directory import Directory, Names
     from services.api.health import Health
     from services.api.live import Live
@@ -18,12 +19,13 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Sources:
-    """The database, the log's tail and what is known by name."""
+    """The database, the log's tail, what is known by name, and the way for commands."""
 
     database: Database
     live: Live
     directory: Directory
     health: Health
+    commands: Commands
 
     async def names(self) -> Names:
         """Return the names; those seen last while the database is away.

@@ -10,6 +10,7 @@ from services.api.answers import Answer, Wanted, json_response, response
 from services.api.known import gap_body, known
 from services.api.moments import iso
 from services.api.ranges import Asked
+from services.api.roles import READ
 from services.api.sources import From
 from shared.store import queries_declared
 
@@ -20,7 +21,7 @@ if TYPE_CHECKING:
 router = APIRouter(tags=["completeness"])
 
 
-@router.get("/gaps")
+@router.get("/gaps", openapi_extra=READ)
 async def gaps(
     found: From,
     wanted: Wanted,
@@ -55,7 +56,7 @@ async def gaps(
     return response(Answer(about, columns), wanted)
 
 
-@router.get("/ledger")
+@router.get("/ledger", openapi_extra=READ)
 async def ledger(
     found: From,
     wanted: Wanted,

@@ -5,18 +5,19 @@ from __future__ import annotations
 from fastapi import APIRouter, Response
 
 from services.api.answers import json_response
+from services.api.roles import OPEN
 from services.api.sources import From
 
 router = APIRouter(prefix="/health", tags=["health"])
 
 
-@router.get("/live")
+@router.get("/live", openapi_extra=OPEN)
 async def live() -> Response:
     """Answer as long as this process does."""
     return json_response({"status": "alive"})
 
 
-@router.get("/ready")
+@router.get("/ready", openapi_extra=OPEN)
 async def ready(found: From) -> Response:
     """Say whether every stage keeps up: 200, or 503 when a check is red.
 

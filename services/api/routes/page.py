@@ -1,13 +1,16 @@
-"""The page at `/`: where to go from here."""
+"""The page at `/`, and the API's description of itself."""
 
 from __future__ import annotations
 
 from html import escape
 from urllib.parse import quote
 
-from fastapi import APIRouter
-from fastapi.responses import HTMLResponse
+from fastapi import APIRouter, Request
+from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
+from fastapi.responses import HTMLResponse, Response
 
+from services.api.answers import json_response
+from services.api.roles import READ
 from services.api.sources import From
 from shared.domain import Unavailable
 
@@ -21,6 +24,8 @@ padding:0 1rem}}td,th{{padding:.1rem 1rem .1rem 0;text-align:left}}</style>
 <h1>fedbatch</h1>
 <p>{state}</p>
 <table><tr><th>Vessel</th><th>Tags</th><th></th></tr>{rows}</table>
+<p><a href="/alarms">alarms</a> · <a href="/alarms/journal?start=*-1d">journal</a> ·
+<a href="/events?start=*-1d">events</a></p>
 <p><a href="/vessels">vessels</a> · <a href="/tags">tags</a> ·
 <a href="/batches">batches</a> · <a href="/gaps?start=*-1d">gaps of a day</a> ·
 <a href="/configuration">configuration</a> · <a href="/stream">stream</a> ·
@@ -30,7 +35,7 @@ padding:0 1rem}}td,th{{padding:.1rem 1rem .1rem 0;text-align:left}}</style>
 """
 
 
-@router.get("/")
+@router.get("/", openapi_extra=READ)
 async def page(found: From) -> HTMLResponse:
     """Return a short page with links."""
     try:
@@ -46,3 +51,21 @@ async def page(found: From) -> HTMLResponse:
     )
     state = f"Configuration {names.version}, {len(names.tags)} tags."
     return HTMLResponse(_PAGE.format(state=state, rows=rows))
+
+
+@router.get("/openapi.json", openapi_extra=READ)
+async def description(request: Request) -> Response:
+    """Return every path with its parameters, and the roles that it needs."""
+    return json_response(request.app.openapi())
+
+
+@router.get("/docs", openapi_extra=READ)
+async def docs() -> HTMLResponse:
+    """Return a page to read and try the paths."""
+    return get_swagger_ui_html(openapi_url="/openapi.json", title="fedbatch")
+
+
+@router.get("/redoc", openapi_extra=READ)
+async def redoc() -> HTMLResponse:
+    """Return a page to read the paths."""
+    return get_redoc_html(openapi_url="/openapi.json", title="fedbatch")

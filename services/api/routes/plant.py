@@ -11,6 +11,7 @@ from services.api.directory import Names
 from services.api.moments import iso, now_us
 from services.api.problems import Problem
 from services.api.ranges import batches_of
+from services.api.roles import READ
 from services.api.sources import From
 from shared.batches import Batch
 from shared.store import queries
@@ -21,7 +22,7 @@ router = APIRouter(tags=["plant"])
 Vessel = Annotated[str | None, Query(description="Only of this vessel.")]
 
 
-@router.get("/vessels")
+@router.get("/vessels", openapi_extra=READ)
 async def vessels(found: From, wanted: Wanted) -> Response:
     """List the vessels with their context tags."""
     async with found.database.read() as connection:
@@ -51,7 +52,7 @@ async def vessels(found: From, wanted: Wanted) -> Response:
     return listed("vessels", names, rows, wanted)
 
 
-@router.get("/tags")
+@router.get("/tags", openapi_extra=READ)
 async def tags(found: From, wanted: Wanted, vessel: Vessel = None) -> Response:
     """List the tags with their attributes and the state of their subscriptions.
 
@@ -69,7 +70,7 @@ async def tags(found: From, wanted: Wanted, vessel: Vessel = None) -> Response:
     return listed("tags", names, rows, wanted)
 
 
-@router.get("/batches")
+@router.get("/batches", openapi_extra=READ)
 async def batches(
     found: From,
     wanted: Wanted,
@@ -93,7 +94,7 @@ async def batches(
     return listed("batches", names, rows, wanted)
 
 
-@router.get("/configuration")
+@router.get("/configuration", openapi_extra=READ)
 async def configuration(found: From) -> Response:
     """Return the version and SHA-256 of the plant.yaml that is stored."""
     async with found.database.read() as connection:

@@ -13,6 +13,7 @@ from services.api.known import known
 from services.api.moments import duration_us
 from services.api.problems import Problem
 from services.api.ranges import Asked
+from services.api.roles import READ
 from services.api.routes.values import TagName, about_tag
 from services.api.series import known_series
 from services.api.sources import From
@@ -36,7 +37,7 @@ Percent = Annotated[
 ]
 
 
-@router.get("/summary")
+@router.get("/summary", openapi_extra=READ)
 async def summary(  # noqa: PLR0913  each is a parameter of the query
     found: From,
     wanted: Wanted,

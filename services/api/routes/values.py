@@ -16,6 +16,7 @@ from services.api.known import gap_body, known
 from services.api.moments import iso, now_us
 from services.api.problems import Problem
 from services.api.ranges import Asked
+from services.api.roles import READ
 from services.api.series import series_of, with_gaps
 from services.api.sources import From, Sources
 from shared.domain import US_PER_S
@@ -39,7 +40,7 @@ TagName = Annotated[
 ]
 
 
-@router.get("/current")
+@router.get("/current", openapi_extra=READ)
 async def current(
     found: From,
     wanted: Wanted,
@@ -96,7 +97,7 @@ def paging(
     return Paging(boundary, limit, None if cursor is None else _place(cursor))
 
 
-@router.get("/recorded")
+@router.get("/recorded", openapi_extra=READ)
 async def recorded_values(
     found: From,
     wanted: Wanted,

@@ -14,8 +14,10 @@ from shared.bus import Message, Position, TopicPartition
 from shared.configuration import apply_configuration
 from shared.domain import Gap, Origin, SubscriptionState, Topic
 from shared.readings import NO_SERVER_TIME, Block, empty
+from shared.store.events import Said
 from shared.store.transaction import Content
 from shared.wire import LedgerCounts, ReadingsHeader, encode_gap, encode_readings
+from tests.neighbours.said import message
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
 
     from shared.bus import Bus
     from shared.store.archive import Archive
+    from shared.wire_events import Event
 
 S = 1_000_000
 T0 = 1_790_000_000 * S
@@ -84,6 +87,8 @@ class StoredPlant:
     archive: Archive
     next: Position | None = None
     at: TopicPartition = field(default=TopicPartition(Topic.PLANT, 0))
+    events_next: Position | None = None
+    events_at: TopicPartition = field(default=TopicPartition(Topic.EVENTS, 0))
 
     async def configure(self, text: str = PLANT) -> None:
         applied = await apply_configuration(
@@ -114,6 +119,24 @@ class StoredPlant:
     async def declare(self, *gaps: Gap) -> None:
         first = await self.bus.append(self.at, [Message(*encode_gap(g)) for g in gaps])
         await self._store(first, records=len(gaps), gaps=gaps)
+
+    async def say(self, *events: Event) -> Position:
+        """Append events to the log without storing them."""
+        return await self.bus.append(self.events_at, [message(e) for e in events])
+
+    async def put_events(self, *events: Event) -> None:
+        """Append events to the log and store them as the archiver does."""
+        first = await self.say(*events)
+        following = Position(first.epoch, first.offset + len(events))
+        said = tuple(
+            Said(f"{first.epoch}/{self.events_at.partition}/{first.offset + n}", event)
+            for n, event in enumerate(events)
+        )
+        content = Content(
+            *(self.events_at, self.events_next, first, following, empty()), events=said
+        )
+        await self.archive.store(content, through_staging=False)
+        self.events_next = following
 
     async def count(self, *counts: LedgerCounts) -> None:
         await self._store(await self.log(empty()), ledger=counts)
@@ -149,6 +172,16 @@ class Client:
         assert response.status_code == 200, response.text
         body: dict[str, Any] = response.json()
         return body
+
+    async def post(
+        self, path: str, body: object = None, **headers: str
+    ) -> dict[str, Any]:
+        """Return the JSON of an answer that must be 202; `_` in a header is `-`."""
+        named = {name.replace("_", "-"): text for name, text in headers.items()}
+        response = await self.http.post(path, json=body, headers=named)
+        assert response.status_code == 202, response.text
+        answer: dict[str, Any] = response.json()
+        return answer
 
     async def until(
         self, path: str, **parameters: Any

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 from services.api.moments import now_us
 from shared.bus import Message
 from shared.domain import Gap, GapCause
+from shared.events import AlarmState, Cause
 from shared.wire import encode_gap
 from tests.integration.api.stored import ISO0, T0, Client, S, StoredPlant, block
+from tests.neighbours.said import began, changed, detected, raised, went_on
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -102,6 +104,13 @@ async def _events(lines: AsyncIterator[str]) -> AsyncIterator[Event]:
             event[name or "comment"] = said
 
 
+async def told(events: AsyncIterator[Event]) -> Event:
+    """Return the next event that is no comment."""
+    while "data" not in (event := await anext(events)):
+        pass
+    return event
+
+
 async def test_new_readings_are_streamed_as_they_are_logged(
     plant: StoredPlant, api: Client
 ) -> None:
@@ -110,6 +119,7 @@ async def test_new_readings_are_streamed_as_they_are_logged(
         event = await anext(events)
     assert event["event"] == "readings"
     assert event["data"] == {
+        "type": "readings",
         "origin": "live",
         "tag": ["BR101/TIC-101.PV", "BR101/TIC-101.PV", "BR101/BatchId"],
         "id": [1, 1, 3],
@@ -182,3 +192,55 @@ async def test_an_event_id_that_is_none_is_refused(api: Client) -> None:
     answer = await api.http.get("/stream", headers={"Last-Event-ID": "7"})
     assert answer.status_code == 400
     assert "Last-Event-ID '7'" in answer.json()["detail"]
+
+
+async def test_an_event_is_streamed_and_then_listed(
+    plant: StoredPlant, api: Client
+) -> None:
+    alarm = raised(T0)
+    async with streaming(api, vessel="BR101") as events:
+        await plant.say(raised(T0, "BR102"), detected(T0))
+        await plant.say(alarm, began(T0, "BR102"), began(T0), changed(T0))
+        got = [await anext(events) for _ in range(3)]
+    assert [event["event"] for event in got] == ["alarm", "batch", "change"]
+    assert [event["data"]["type"] for event in got] == ["alarm", "batch", "change"]
+    said = got[0]["data"]
+    assert (said["alarm"], said["state"]) == (alarm.alarm, "unacknowledged")
+    assert said["explanation"]["advice"] == "Look at the jacket."
+    assert said["simulated"]
+    await plant.put_events(alarm)
+    journal = (await api.get(f"/alarms/{alarm.alarm}"))["journal"]
+    assert journal == [said]
+
+
+async def test_a_stream_has_only_the_types_asked_for(
+    plant: StoredPlant, api: Client
+) -> None:
+    async with (
+        streaming(api, type=["alarm", "detection"], tag="1") as some,
+        streaming(api, type="readings") as readings,
+    ):
+        await plant.say(began(T0), detected(T0), raised(T0, "BR102"), raised(T0))
+        await plant.log(block((1, 0, 1.0)))
+        got = [(await anext(some))["event"] for _ in range(2)]
+        assert got == ["detection", "alarm"]
+        assert (await anext(readings))["event"] == "readings"
+
+
+async def test_a_client_that_comes_back_gets_the_events_it_missed(
+    plant: StoredPlant, api: Client
+) -> None:
+    async with streaming(api) as events:
+        await plant.log(block((1, 0, 0.0)))
+        last = (await anext(events))["id"]
+    alarm = raised(T0)
+    acknowledged = went_on(alarm, Cause.ACKNOWLEDGED, AlarmState.ACKNOWLEDGED)
+    await plant.say(alarm, acknowledged)
+    async with streaming(api, last) as events:
+        first, second = await told(events), await told(events)
+    assert (first["data"]["cause"], second["data"]["cause"]) == (
+        "raised",
+        "acknowledged",
+    )
+    async with streaming(api, first["id"], type="alarm") as events:
+        assert (await told(events))["data"] == second["data"]

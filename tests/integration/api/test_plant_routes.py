@@ -178,7 +178,7 @@ async def test_the_first_page_links_to_everything(
 ) -> None:
     page = await api.http.get("/")
     assert page.headers["content-type"].startswith("text/html")
-    for word in ("BR101", "BR102", "/docs", "/gaps?start=*-1d", "/health/ready"):
+    for word in ("BR101", "BR102", "/docs", "/gaps?start=*-1d", "/alarms"):
         assert word in page.text
     assert (await api.get("/gaps", start="*-1d"))["gaps"] == []
 
@@ -186,9 +186,10 @@ async def test_the_first_page_links_to_everything(
 async def test_every_parameter_is_described(api: Client) -> None:
     paths = (await api.get("/openapi.json"))["paths"]
     assert {"/recorded", "/summary", "/current", "/stream", "/ledger"} <= set(paths)
-    for path, methods in paths.items():
-        assert methods["get"]["description"], path
-        for parameter in methods["get"].get("parameters", ()):
+    described = [(p, m) for p, methods in paths.items() for m in methods.values()]
+    for path, method in described:
+        assert method["description"], path
+        for parameter in method.get("parameters", ()):
             assert parameter.get("description"), (path, parameter["name"])
 
 
@@ -201,6 +202,10 @@ async def test_every_parameter_is_described(api: Client) -> None:
         ("/gaps", {"vessel": "BR1O1", "start": "*-1d"}),
         ("/ledger", {"vessel": "BR1O1", "start": "*-1d"}),
         ("/stream", {"vessel": "BR1O1"}),
+        ("/alarms", {"vessel": "BR1O1"}),
+        ("/alarms/journal", {"vessel": "BR1O1", "start": "*-1d"}),
+        ("/detections", {"vessel": "BR1O1", "start": "*-1d"}),
+        ("/events", {"vessel": "BR1O1", "start": "*-1d"}),
     ],
 )
 async def test_an_unknown_vessel_is_404_and_the_nearest_are_named(
