@@ -178,7 +178,7 @@ class Injections:
         found = [
             one
             for one in self.all
-            if not one.begun and one.onset is not None and one.onset <= to
+            if not (one.begun or one.over) and one.onset is not None and one.onset <= to
         ]
         for one in found:
             one.begun = True
@@ -276,7 +276,7 @@ class Injections:
 
     def _anchor(self, after: After, time: int) -> None:
         for one in self.all:
-            if one.after == after and one.onset is None:
+            if one.after == after and one.onset is None and not one.over:
                 one.start(time + one.delay)
                 self._news[one.id] = one
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
+import pytest_asyncio
 from asyncua import ua
 
 from simulators import units
@@ -17,6 +19,9 @@ from simulators.servers.variables import Variable, of_plant
 from simulators.tags import Kind
 from tests.integration.simulators.listening import listening
 
+if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
+
 T0 = 1_795_000_000_000_001
 BAD_SENSOR = 0x806D0000
 A = Variable("V1.A", ("site", "V1", "A", "PV"), Kind.DOUBLE, "a", units.LITRE, (0, 9))
@@ -25,21 +30,44 @@ MODE = Variable("V1.MODE", ("site", "V1", "MODE"), Kind.INT32)
 TEXT = Variable("V1.TEXT", ("site", "V1", "TEXT"), Kind.STRING)
 
 
-async def built(*variables: Variable, endpoint: Endpoint | None = None) -> FlatServer:
-    server = FlatServer(endpoint or Endpoint(), variables)
-    await server.build()
-    return server
+SPARE = [
+    Variable(f"V1.X{n}", ("site", "V1", f"X{n}", "PV"), Kind.DOUBLE) for n in range(8)
+]
+SERVED = (A, FLAG, MODE, TEXT, *SPARE, *of_plant("site", "area", ["BR101"]))
+
+pytestmark = pytest.mark.asyncio(loop_scope="module")
+
+
+@pytest_asyncio.fixture(scope="module", loop_scope="module")
+async def server() -> AsyncIterator[FlatServer]:
+    """One server for all; each test writes to variables of its own."""
+    made = FlatServer(Endpoint(), SERVED)
+    await made.build()
+    async with made:
+        yield made
+
+
+class Own:
+    """A variable that only one test writes."""
+
+    def __init__(self, server: FlatServer, number: int) -> None:
+        self.node = SPARE[number].node
+        self._server, self._at = server, SERVED.index(SPARE[number])
+
+    async def write(self, time: int, value: float, status: int = 0) -> None:
+        await self._server.write(Instant(time, [self._at], [value], [status]))
 
 
 def ticks(us: int) -> int:
     return us * 10 + TICKS_AT_1970
 
 
-async def test_every_value_arrives_with_its_type_and_exact_source_time() -> None:
-    server = await built(A, FLAG, MODE, TEXT)
+async def test_every_value_arrives_with_its_type_and_exact_source_time(
+    server: FlatServer,
+) -> None:
     await server.write(Instant(T0, range(4), [1.5, 1.0, 2.0, "x"]))
-    async with server, listening(server.url) as client:
-        await client.subscribe([v.node for v in server.variables], each=True)
+    async with listening(server.url) as client:
+        await client.subscribe([v.node for v in SERVED[:4]], each=True)
         await server.write(Instant(T0 + 1, range(4), [1.5, 0.0, 2.0, "y"]))
         await client.until(lambda: len(client.received) == 8)
         assert client.of("V1.A") == [
@@ -51,26 +79,30 @@ async def test_every_value_arrives_with_its_type_and_exact_source_time() -> None
         assert [row[2] for row in client.of("V1.TEXT")] == ["x", "y"]
 
 
-async def test_values_written_in_a_row_all_reach_the_queue_in_order() -> None:
-    server = await built(A)
-    await server.write(Instant(T0, [0], [0.0]))
-    async with server, listening(server.url) as client:
-        await client.subscribe(["V1.A"], each=True)
+async def test_values_written_in_a_row_all_reach_the_queue_in_order(
+    server: FlatServer,
+) -> None:
+    own = Own(server, 0)
+    await own.write(T0, 0.0)
+    async with listening(server.url) as client:
+        await client.subscribe([own.node], each=True)
         for n in range(1, 201):
-            await server.write(Instant(T0 + n, [0], [float(n // 7)]))
+            await own.write(T0 + n, float(n // 7))
         await client.until(lambda: len(client.received) == 201)
         assert [row[1] for row in client.received] == [
             ticks(T0 + n) for n in range(201)
         ]
 
 
-async def test_an_item_that_reports_changes_gets_only_changes() -> None:
-    server = await built(A)
-    await server.write(Instant(T0, [0], [1.0]))
-    async with server, listening(server.url) as client:
-        await client.subscribe(["V1.A"], each=False)
+async def test_an_item_that_reports_changes_gets_only_changes(
+    server: FlatServer,
+) -> None:
+    own = Own(server, 1)
+    await own.write(T0, 1.0)
+    async with listening(server.url) as client:
+        await client.subscribe([own.node], each=False)
         for n, value in enumerate((1.0, 1.0, 2.0, 2.0, 3.0), start=1):
-            await server.write(Instant(T0 + n, [0], [value]))
+            await own.write(T0 + n, value)
         await client.until(
             lambda: bool(client.received) and client.received[-1][2] == 3
         )
@@ -81,26 +113,31 @@ async def test_an_item_that_reports_changes_gets_only_changes() -> None:
         ]
 
 
-async def test_a_bad_status_arrives_without_a_value() -> None:
-    server = await built(A)
-    await server.write(Instant(T0, [0], [1.0]))
-    async with server, listening(server.url) as client:
-        await client.subscribe(["V1.A"], each=True)
-        await server.write(Instant(T0 + 1, [0], [1.0], [BAD_SENSOR]))
-        await server.write(Instant(T0 + 2, [0], [2.0]))
+async def test_a_bad_status_arrives_without_a_value(
+    server: FlatServer,
+) -> None:
+    own = Own(server, 2)
+    await own.write(T0, 1.0)
+    async with listening(server.url) as client:
+        await client.subscribe([own.node], each=True)
+        await own.write(T0 + 1, 1.0, BAD_SENSOR)
+        await own.write(T0 + 2, 2.0)
         await client.until(lambda: len(client.received) == 3)
-        assert client.received[1] == ("V1.A", ticks(T0 + 1), None, BAD_SENSOR)
-        assert client.received[2] == ("V1.A", ticks(T0 + 2), 2.0, 0)
+        assert client.received[1] == (own.node, ticks(T0 + 1), None, BAD_SENSOR)
+        assert client.received[2] == (own.node, ticks(T0 + 2), 2.0, 0)
 
 
-async def test_a_full_queue_drops_the_oldest_marks_the_next_and_counts() -> None:
-    server = await built(A)
-    await server.write(Instant(T0, [0], [0.0]))
-    async with server, listening(server.url) as client:
-        await client.subscribe(["V1.A"], each=True, queue=3, interval_ms=400.0)
+async def test_a_full_queue_drops_the_oldest_marks_the_next_and_counts(
+    server: FlatServer,
+) -> None:
+    own = Own(server, 3)
+    await own.write(T0, 0.0)
+    before = server.dropped
+    async with listening(server.url) as client:
+        await client.subscribe([own.node], each=True, queue=3, interval_ms=400.0)
         await client.until(lambda: len(client.received) == 1)
         for n in range(1, 6):
-            await server.write(Instant(T0 + n, [0], [float(n)]))
+            await own.write(T0 + n, float(n))
         assert server.fullest() == 1.0
         await client.until(lambda: len(client.received) == 4)
         assert [(row[2], row[3]) for row in client.received] == [
@@ -109,26 +146,28 @@ async def test_a_full_queue_drops_the_oldest_marks_the_next_and_counts() -> None
             (4.0, 0),
             (5.0, 0),
         ]
-        assert server.dropped == 2
+        assert server.dropped - before == 2
         assert server.fullest() == 0.0
 
 
-async def test_queues_of_clients_that_are_gone_hold_nobody_up() -> None:
-    server = await built(A)
-    await server.write(Instant(T0, [0], [0.0]))
-    async with server:
-        async with listening(server.url) as client:
-            await client.subscribe(["V1.A"], each=True, queue=2, interval_ms=60_000.0)
-            await client.until(lambda: len(client.received) == 1)
-            await server.write(Instant(T0 + 1, [0], [1.0]))
-            assert server.fullest() == 0.5
-            assert server.watched() == 1
-        assert server.fullest() == 0.0
+async def test_queues_of_clients_that_are_gone_hold_nobody_up(
+    server: FlatServer,
+) -> None:
+    own = Own(server, 4)
+    await own.write(T0, 0.0)
+    async with listening(server.url) as client:
+        await client.subscribe([own.node], each=True, queue=2, interval_ms=60_000.0)
+        await client.until(lambda: len(client.received) == 1)
+        await own.write(T0 + 1, 1.0)
+        assert server.fullest() == 0.5
+        assert server.watched() == 1
+    assert server.fullest() == 0.0
 
 
-async def test_units_and_ranges_are_published() -> None:
-    server = await built(*of_plant("site", "area", ["BR101"]))
-    async with server, listening(server.url) as client:
+async def test_units_and_ranges_are_published(
+    server: FlatServer,
+) -> None:
+    async with listening(server.url) as client:
         for variable in server.variables:
             if variable.range is None:
                 continue
@@ -142,9 +181,10 @@ async def test_units_and_ranges_are_published() -> None:
                 assert unit.DisplayName.Text == variable.unit.ucum
 
 
-async def test_a_tag_is_found_by_its_place_and_cannot_be_written() -> None:
-    server = await built(*of_plant("site", "area", ["BR101"]))
-    async with server, listening(server.url) as client:
+async def test_a_tag_is_found_by_its_place_and_cannot_be_written(
+    server: FlatServer,
+) -> None:
+    async with listening(server.url) as client:
         steps = ("site", "area", "BR101", "TIC-101", "PV")
         path = [f"{client.namespace}:{step}" for step in steps]
         found = await client.client.nodes.objects.get_child(path)
@@ -154,26 +194,25 @@ async def test_a_tag_is_found_by_its_place_and_cannot_be_written() -> None:
             await found.write_value(1.0)
 
 
-async def test_before_any_value_a_variable_says_so() -> None:
-    server = await built(A)
-    async with server, listening(server.url) as client:
-        value = await client.node("V1.A").read_data_value(raise_on_bad_status=False)
+async def test_before_any_value_a_variable_says_so(
+    server: FlatServer,
+) -> None:
+    own = Own(server, 5)
+    async with listening(server.url) as client:
+        value = await client.node(own.node).read_data_value(raise_on_bad_status=False)
         assert value.StatusCode.name == "BadWaitingForInitialData"
 
 
-async def test_two_variables_with_one_node_are_refused() -> None:
+async def test_a_node_that_exists_is_refused_and_a_taken_port_named(
+    server: FlatServer,
+) -> None:
+    port = int(server.url.rpartition(":")[2])
+    second = FlatServer(Endpoint(port=port), (A, A))
     with pytest.raises(NodeRefused, match=r"V1\.A.*BadNodeIdExists"):
-        await built(A, A)
-
-
-async def test_a_taken_port_is_named() -> None:
-    first = await built(A)
-    async with first:
-        port = int(first.url.rpartition(":")[2])
-        second = await built(A, endpoint=Endpoint(port=port))
-        with pytest.raises(EndpointTaken, match=f"127.0.0.1:{port}: cannot listen"):
-            async with second:
-                raise AssertionError("it listened")
+        await second.build()
+    with pytest.raises(EndpointTaken, match=f"127.0.0.1:{port}: cannot listen"):
+        async with second:
+            raise AssertionError("it listened")
 
 
 async def test_sign_and_encrypt_with_a_user_lets_only_that_user_in(
@@ -182,7 +221,8 @@ async def test_sign_and_encrypt_with_a_user_lets_only_that_user_in(
     guarded = Endpoint(
         encrypted=True, user="collector", password="right", certificates=tmp_path
     )
-    server = await built(A, endpoint=guarded)
+    server = FlatServer(guarded, [A])
+    await server.build()
     await server.write(Instant(T0, [0], [4.5]))
     certificate, key = certificate_in(
         tmp_path / "client", "urn:fedbatch:simulator", "127.0.0.1"
@@ -201,11 +241,3 @@ async def test_sign_and_encrypt_with_a_user_lets_only_that_user_in(
         with pytest.raises(ua.UaError):
             async with listening(server.url, user="collector", password="right"):
                 raise AssertionError("it connected")
-
-
-def test_a_certificate_is_made_once_and_its_key_is_private(tmp_path: Path) -> None:
-    certificate, key = certificate_in(tmp_path, "urn:x", "localhost")
-    first = certificate.read_bytes()
-    assert certificate_in(tmp_path, "urn:x", "localhost") == (certificate, key)
-    assert certificate.read_bytes() == first
-    assert key.stat().st_mode & 0o077 == 0

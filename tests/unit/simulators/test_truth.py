@@ -64,7 +64,7 @@ def test_whatever_a_kill_cuts_off_the_instants_before_stay(tmp_path: Path) -> No
     record.__exit__()
     cut = tmp_path / "cut.arrow"
     sizes = set()
-    for length in range(len(whole) + 1):
+    for length in (*range(0, len(whole), 5), len(whole)):
         cut.write_bytes(whole[:length])
         times = truth.read(cut)["time"].to_pylist()
         assert times == [n for n in range(3) for _ in (0, 1)][: len(times)]

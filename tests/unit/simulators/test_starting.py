@@ -1,0 +1,39 @@
+"""Starting from the saved state of another plant."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from simulators.loop import STATE_FILE
+from simulators.plant import Layout, Plant
+from simulators.settings import SimulatorSettings
+from simulators.start import StateOfAnotherPlant, start
+
+SECOND = 1_000_000
+
+
+def clock() -> int:
+    return time.time_ns() // 1000
+
+
+def settings(folder: Path, **changes: Any) -> SimulatorSettings:
+    plain = {"data": folder, "vessels": 1, "history": "PT2H"}
+    return SimulatorSettings.model_validate(plain | changes)
+
+
+def test_a_saved_plant_of_other_settings_is_refused_by_name(tmp_path: Path) -> None:
+    plant = Plant(Layout(("BR101",), seed=1), clock())
+    body = {"version": 1, "live": True, "published_before": 0, "plant": plant.to_json()}
+    (tmp_path / STATE_FILE).write_text(json.dumps(body))
+    with pytest.raises(StateOfAnotherPlant, match=r"state\.json: seed of the saved"):
+        start(settings(tmp_path, seed=2), clock())
+    with pytest.raises(StateOfAnotherPlant, match="ahead of the clock"):
+        start(settings(tmp_path, seed=1), plant.now - SECOND)
+    (tmp_path / STATE_FILE).write_text("{}")
+    with pytest.raises(StateOfAnotherPlant, match="version None: expected 1"):
+        start(settings(tmp_path), clock())
