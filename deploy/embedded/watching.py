@@ -161,7 +161,7 @@ class Watch:
         while True:
             with suppress(httpx.HTTPError):
                 async with self._client.stream(
-                    "GET", "/stream", timeout=30.0
+                    "GET", "/stream?type=readings", timeout=30.0
                 ) as answer:
                     async for line in answer.aiter_lines():
                         self._add(line)

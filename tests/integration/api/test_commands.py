@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,12 +12,14 @@ from pydantic import SecretStr, ValidationError
 from services.api.app import PARTS, create_app
 from services.api.moments import iso, now_us
 from services.api.settings import ApiSettings
+from services.ingest.archive.service import run_archiver
+from services.ingest.archive.settings import ArchiverSettings
 from shared.bus import Record
-from shared.events import Command, CommandKind
+from shared.events import AlarmState, Cause, Command, CommandKind
 from shared.wire_events import decode_command
 from tests.integration.api.conftest import served
 from tests.integration.api.stored import T0, Client, S, StoredPlant
-from tests.neighbours.said import raised
+from tests.neighbours.said import raised, went_on
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -289,3 +293,21 @@ def test_a_role_needs_a_key_and_a_right_name(settings: ApiSettings) -> None:
         ApiSettings.model_validate(
             body | {"keys": {"anna": "x" * 16}, "roles": {"anna": "boss"}}
         )
+
+
+async def test_what_is_said_on_the_log_is_listed_by_way_of_the_real_archiver(
+    plant: StoredPlant, settings: ApiSettings, api: Client
+) -> None:
+    acknowledged = went_on(ALARM, Cause.ACKNOWLEDGED, AlarmState.ACKNOWLEDGED)
+    archiving = asyncio.create_task(
+        run_archiver(ArchiverSettings(bus=settings.bus, database=settings.database))
+    )
+    for said in (ALARM, acknowledged):
+        await plant.say(said)
+        async for found in api.until("/alarms", state=said.after):
+            if found["alarms"]:
+                break
+        assert [alarm["alarm"] for alarm in found["alarms"]] == [ALARM.alarm]
+    archiving.cancel()
+    with suppress(asyncio.CancelledError):
+        await archiving

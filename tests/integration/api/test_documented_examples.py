@@ -9,7 +9,9 @@ from pathlib import Path
 
 from services.api.moments import now_us
 from tests.integration.api.stored import T0, Client, Row, S, StoredPlant, block
+from tests.neighbours.said import raised
 
+ALARM = raised(now_us())
 _PAGE = Path(__file__).parents[3] / "docs" / "api.md"
 
 
@@ -32,6 +34,7 @@ async def _fill(plant: StoredPlant) -> None:
     now = (now_us() - T0) / S
     rows: list[Row] = [(2, now - 3600 + 2 * i, float(i)) for i in range(1800)]
     await plant.put(block(*rows, (100, now, 1.0), (200, now, 1.0)))
+    await plant.put_events(ALARM)
 
 
 async def test_every_shell_example_gets_an_answer(
@@ -45,12 +48,27 @@ async def test_every_shell_example_gets_an_answer(
         for line in example.splitlines()
         if line.startswith("curl")
     ]
-    assert len(lines) >= 15
+    assert len(lines) >= 28
     for line in lines:
-        said = await _run("sh", "-ec", f"API={base}\n{line}")
+        said = await _run("sh", "-ec", f"API={base}\nALARM={ALARM.alarm}\n{line}")
         expected = "unknown-tag" if "VP" in line else ""
         assert expected in said
         assert ('"urn:fedbatch' in said) == bool(expected), (line, said)
+
+
+async def test_the_example_finds_the_alarm_that_it_acts_on(
+    plant: StoredPlant, api: Client
+) -> None:
+    await _fill(plant)
+    base = str(api.http.base_url).rstrip("/")
+    (line,) = (
+        line
+        for example in examples("sh")
+        for line in example.splitlines()
+        if line.startswith("ALARM=")
+    )
+    said = await _run("sh", "-ec", f"API={base}\n{line}\necho $ALARM")
+    assert said.strip() == ALARM.alarm
 
 
 async def test_the_python_example_reads_every_page(

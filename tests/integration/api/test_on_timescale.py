@@ -7,16 +7,18 @@ from typing import TYPE_CHECKING
 import pytest
 
 from services.api.settings import ApiSettings
+from shared.events import AlarmState, Cause
 from shared.settings import BusSettings, DatabaseSettings
 from tests.integration.api.conftest import served, stored_plant
-from tests.integration.api.stored import ISO0, Row, block
+from tests.integration.api.stored import ISO0, T0, Row, block
+from tests.neighbours.said import began, changed, detected, raised, went_on
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 
 @pytest.mark.timescale
-async def test_recorded_and_summary_over_several_chunks(
+async def test_recorded_summary_and_alarms_are_answered_as_from_plain_tables(
     timescale_dsn: str, tmp_path: Path, fresh: str
 ) -> None:
     settings = ApiSettings(
@@ -45,3 +47,17 @@ async def test_recorded_and_summary_over_several_chunks(
         async for now in api.until("/current", tag="1"):
             if now["value"] == [94.0]:
                 break
+        alarm = raised(T0)
+        seen = went_on(alarm, Cause.ACKNOWLEDGED, AlarmState.ACKNOWLEDGED)
+        await plant.put_events(alarm, seen, began(T0), changed(T0), detected(T0))
+        (listed,) = (await api.get("/alarms", priority=2))["alarms"]
+        assert listed["state"] == "acknowledged"
+        (then,) = (await api.get("/alarms", at="2026-09-21T14:13:25Z"))["alarms"]
+        assert then["state"] == "unacknowledged"
+        day = {"start": ISO0, "end": "2026-09-22T14:13:20Z"}
+        for path, noun, count in (
+            ("/alarms/journal", "journal", 2),
+            ("/detections", "detections", 1),
+            ("/events", "events", 2),
+        ):
+            assert len((await api.get(path, **day))[noun]) == count
