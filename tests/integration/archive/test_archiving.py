@@ -26,6 +26,7 @@ from shared.domain import (
 )
 from shared.readings import Block
 from shared.store.migrations import migrate
+from shared.store.moments import microseconds
 from shared.store.pool import open_connection
 from shared.wire import (
     Clock,
@@ -279,5 +280,7 @@ async def test_damaged_records_are_a_gap_of_every_server_of_the_partition(
                 ("pat", "log-damaged"),
             ]
             assert all(g["since"] <= g["until"] for g in gaps)
+            lost = made_block(300, first=300).time
+            assert all(microseconds(g["since"]) <= lost.min() for g in gaps)
             reasons = await connection.fetch("select record, reason from quarantine")
             assert [row["record"] for row in reasons] == [2]

@@ -189,3 +189,21 @@ async def _service_user(database: DatabaseSettings) -> DatabaseSettings:
     where = database.dsn.get_secret_value().rpartition("@")[2]
     dsn = SecretStr(f"postgresql://{name}:of-a-test@{where}")
     return DatabaseSettings(dsn=dsn, namespace=database.namespace)
+
+
+async def test_events_of_a_log_that_is_no_more_are_said_to_be_lost(
+    tmp_path: Path, database: DatabaseSettings
+) -> None:
+    await migrate(database)
+    async with open_connection(database) as connection:
+        await connection.execute(
+            "insert into position (topic, partition, epoch, next_offset)"
+            " values ('events', 0, 'gone', 7)"
+        )
+    async with archiving(tmp_path, database) as bus:
+        await bus.append(events(0), [message(raised(NOON_US))])
+        await stored_to(database, 1, partition=0)
+    lost = "select epoch || record || ' ' || reason from quarantine"
+    assert str(await value_of(database, lost)).startswith("gone7 events may be lost: ")
+    assert await value_of(database, "select count(*) from alarm") == 1
+    assert await value_of(database, "select count(*) from gap") == 0

@@ -4,13 +4,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from services.api.live import MOST_WAITING, Fresh, Listener, Lost
-from shared.bus import Position, TopicPartition
+from services.api.live import MOST_WAITING, Fresh, Listener, Lost, Only
+from shared.bus import Damaged, Position, TopicPartition
 from shared.domain import Gap, GapCause
+from shared.events import AlarmTransition, Change, Detection
 from shared.readings import Block, empty
+from tests.neighbours.said import began, changed, detected, raised
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+
+    from shared.wire_events import Event
 
 AT = TopicPartition("plant", 0)
 
@@ -100,3 +104,24 @@ async def test_a_record_it_has_had_is_not_offered_again() -> None:
     assert listener.places[AT] == Position("new", 3)
     listener.close()
     assert await listener.take() is None
+
+
+async def test_only_events_of_the_asked_vessels_and_types_are_offered() -> None:
+    damaged = Damaged(AT, Position("e", 9), Position("e", 9), "rot", None, None)
+    said: list[Event | Damaged] = [
+        raised(1),
+        raised(1, "BR102"),
+        began(1),
+        changed(1),
+        detected(1),
+        damaged,
+    ]
+    mine = Only(frozenset({"BR101"}), frozenset({AlarmTransition, Change, Detection}))
+    for only, wanted in ((mine, [0, 3, 4, 5]), (Only(), [0, 1, 2, 3, 4, 5])):
+        listener = Listener({}, None, only)
+        for offset, event in enumerate(said, 1):
+            listener.offer(Fresh(AT, Position("e", offset), event))
+        listener.close()
+        got = [item.what async for item in _all(listener)]
+        assert got == [said[n] for n in wanted]
+        assert listener.places[AT] == Position("e", len(said))
