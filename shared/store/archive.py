@@ -15,6 +15,7 @@ from shared.store.latest import write_latest
 from shared.store.ledger import seal
 from shared.store.moments import microseconds
 from shared.store.pool import naming_situations, open_pool
+from shared.store.reached import reached
 from shared.store.transaction import load_positions, store
 
 if TYPE_CHECKING:
@@ -92,6 +93,14 @@ class Archive:
         """Fold the ledger's rows of minutes before `before`, us UTC."""
         async with self._connection() as connection:
             return await seal(connection, before)
+
+    async def reached(self, partition: int) -> dict[str, int]:
+        """Return how far each server's readings of a partition of `plant` are stored.
+
+        See shared.store.reached; source times, us UTC.
+        """
+        async with self._connection() as connection:
+            return await reached(connection, partition)
 
     async def last_stored(self, at: TopicPartition) -> int | None:
         """Return when readings of the partition were last stored, us UTC."""

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import logging
 import time
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from services.ingest.archive.contents import Known, Prepared, prepare, servers_of
@@ -18,7 +18,14 @@ from services.ingest.archive.entries import (
     read,
 )
 from services.ingest.archive.patience import Patience
-from shared.bus import Fenced, Position, PositionUnknown, Record, TopicPartition
+from shared.bus import (
+    Damaged,
+    Fenced,
+    Position,
+    PositionUnknown,
+    Record,
+    TopicPartition,
+)
 from shared.domain import Gap, GapCause, Topic, Unavailable
 from shared.readings import empty
 from shared.store.acceptance import EARLIEST_US
@@ -36,7 +43,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from services.ingest.archive.settings import ArchiverSettings
-    from shared.bus import Bus, Consumer, Damaged
+    from shared.bus import Bus, Consumer
     from shared.store.archive import Archive
     from shared.store.batches import Context
 
@@ -213,14 +220,13 @@ class Archiver:
             await self._patience("plant").until_done(self._load)
 
     async def _known(self, state: _Partition, portion: Sequence[Entry]) -> Known:
-        last_stored = EARLIEST_US
-        if portion[0].stands_alone:
-            at = portion[0].source.at
-            found = await self._patience("database").until_done(
-                lambda: self.archive.last_stored(at)
-            )
-            last_stored = EARLIEST_US if found is None else found
-        return Known(self._plant, self._contexts, state.expected, _now(), last_stored)
+        known = Known(self._plant, self._contexts, state.expected, _now(), EARLIEST_US)
+        if not isinstance(portion[0].source, Damaged):
+            return known
+        at, patience = portion[0].source.at, self._patience("database")
+        stored = await patience.until_done(lambda: self.archive.last_stored(at))
+        reached = await patience.until_done(lambda: self.archive.reached(at.partition))
+        return replace(known, last_stored=stored or EARLIEST_US, reached=reached)
 
     async def _send_letters(self, prepared: Prepared) -> None:
         if prepared.letters:
@@ -304,12 +310,18 @@ class Archiver:
         if at.topic == Topic.EVENTS:  # that holds no readings
             unknown = Quarantined(stored.offset, f"events may be lost: {reason}")
             return Content(at, stored, stored, start, empty(), quarantined=(unknown,))
-        since = await self._patience("database").until_done(
-            lambda: self.archive.last_stored(at)
-        )
+        patience = self._patience("database")
+        since = await patience.until_done(lambda: self.archive.last_stored(at))
+        reached = await patience.until_done(lambda: self.archive.reached(at.partition))
         now = _now()
         gaps = [
-            Gap(server, GapCause.LOG_DAMAGED, since or now, now, detail=reason)
+            Gap(
+                server,
+                GapCause.LOG_DAMAGED,
+                min(since or now, reached.get(server, now)),
+                now,
+                detail=reason,
+            )
             for server in servers_of(at, self._plant)
         ]
         return Content(at, stored, stored, start, empty(), gaps=tuple(gaps))

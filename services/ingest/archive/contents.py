@@ -43,6 +43,9 @@ class Known:
     last_stored: int
     """When the partition was last stored, us UTC: the start of a loss that nothing
     precedes."""
+    reached: Mapping[str, int] = field(default_factory=dict)
+    """Source time that the stored readings of a server have reached, us UTC: what is
+    lost after them may be older than the log's record of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -205,7 +208,7 @@ def _damage(damaged: Unreadable | Damaged, known: Known) -> list[Gap]:
         Gap(
             server,
             GapCause.LOG_DAMAGED,
-            min(start, end),
+            min(start, end, known.reached.get(server, end)),
             max(start, end),
             detail=detail.replace("\0", "\ufffd"),
         )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -134,6 +136,17 @@ def test_damage_is_a_gap_of_every_server_between_its_sound_neighbours(
     assert {(g.start, g.end) for g in gaps} == {(start, end)}
     assert prepared.content.next == Position("e", 15)
     assert len(prepared.letters[0].value) == MAX_RAW_BYTES
+
+
+def test_damage_begins_where_the_stored_readings_end_in_source_time() -> None:
+    damaged = Damaged(AT, Position("e", 10), Position("e", 10), "checksum", 700, 900)
+    plant = KnownPlant(servers={3: frozenset({"dcs", "pat"})})
+    reached = replace(known(plant), reached={"dcs": 400})
+    gaps = prepare([read(damaged)], reached).content.gaps
+    assert {(g.server, g.start, g.end) for g in gaps} == {
+        ("dcs", 400, 900),
+        ("pat", 700, 900),
+    }
 
 
 def test_what_is_stored_is_left_out_but_damage_at_the_edge_is_not() -> None:
