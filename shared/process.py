@@ -30,8 +30,8 @@ _log = logging.getLogger(__name__)
 S = TypeVar("S", bound="ServiceSettings")
 
 _PR_SET_PDEATHSIG = 1
-_QUIET = ("asyncua", "aiokafka", "asyncio", "asyncpg", "uvicorn.access")
-"""Libraries that log each retry of their own; we say it once, in our words."""
+_QUIET = ("asyncua", "aiokafka", "asyncio", "asyncpg", "httpx", "uvicorn.access")
+"""Libraries that log each try of their own; we say it once, in our words."""
 
 
 class _JsonFormatter(logging.Formatter):

@@ -22,7 +22,15 @@ from shared.domain import FedbatchError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-SERVICES = ("COLLECTOR", "ARCHIVER", "MONITOR", "API", "SIMULATOR", "COMMAND")
+SERVICES = (
+    "COLLECTOR",
+    "ARCHIVER",
+    "MONITOR",
+    "API",
+    "NOTIFIER",
+    "SIMULATOR",
+    "COMMAND",
+)
 """The word after FEDBATCH_ in every variable: whose setting it is."""
 
 
