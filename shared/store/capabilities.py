@@ -61,7 +61,8 @@ async def add_extension(connection: Connection) -> None:
     """
     offered = await connection.fetchval(
         "select exists (select from pg_available_extensions where name = 'timescaledb')"
-        " and current_setting('shared_preload_libraries') like '%timescaledb%'"
+        # set by its loader; who is preloaded, only some users may ask
+        " and current_setting('timescaledb.disable_load', true) is not null"
         " and not exists (select from pg_extension where extname = 'timescaledb')"
     )
     if not offered:

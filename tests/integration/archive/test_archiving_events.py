@@ -186,6 +186,10 @@ async def _service_user(database: DatabaseSettings) -> DatabaseSettings:
             f"create user {name} password 'of-a-test'"
             f" in role {database.namespace}_services"
         )
+    return _as_user(database, name)
+
+
+def _as_user(database: DatabaseSettings, name: str) -> DatabaseSettings:
     where = database.dsn.get_secret_value().rpartition("@")[2]
     dsn = SecretStr(f"postgresql://{name}:of-a-test@{where}")
     return DatabaseSettings(dsn=dsn, namespace=database.namespace)
@@ -207,3 +211,22 @@ async def test_events_of_a_log_that_is_no_more_are_said_to_be_lost(
     assert str(await value_of(database, lost)).startswith("gone7 events may be lost: ")
     assert await value_of(database, "select count(*) from alarm") == 1
     assert await value_of(database, "select count(*) from gap") == 0
+
+
+async def test_without_the_right_to_make_roles_the_triggers_stand_guard(
+    database: DatabaseSettings,
+) -> None:
+    owner = f"{database.namespace}_owner"
+    async with open_connection(database) as connection:
+        name = await connection.fetchval("select quote_ident(current_database())")
+        await connection.execute(f"create user {owner} password 'of-a-test'")
+        await connection.execute(f"grant create on database {name} to {owner}")
+    modest = _as_user(database, owner)
+    await migrate(modest)
+    async with open_connection(modest) as connection:
+        roles = "select count(*) from pg_roles where rolname = $1"
+        services = f"{database.namespace}_services"
+        assert await connection.fetchval(roles, services) == 0
+        for statement in changing():
+            with refused(modest, "records are never changed"):
+                await connection.execute(statement)
