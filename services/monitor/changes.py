@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from shared.wire import ConfigurationRecord
 
 CONFIGURATION = "configuration"
+BEGINS_ANEW = "checks-begin-anew"
+"""A new configuration changed a vessel's checks: timers, models and alarms of that
+vessel start from nothing."""
 STARTED = "monitor-started"
 RELEARNS = "monitor-relearns"
 """The monitor lost what it knew of a partition and reads its past again."""
@@ -41,6 +44,18 @@ def configuration_change(
         old="" if before is None else before.sha256,
         new=record.sha256,
         details={"version": str(record.version)} | _changed(old, new),
+    )
+
+
+def begins_anew(record: ConfigurationRecord, vessel: str, why: str) -> Change:
+    """Return that a vessel's checks start from nothing, so that it is not silent."""
+    return Change(
+        what=BEGINS_ANEW,
+        time=record.applied_at,
+        actor=record.actor,
+        old="",
+        new=record.sha256,
+        details={"vessel": vessel, "why": why, "state": "warming"},
     )
 
 

@@ -6,14 +6,14 @@ and replay exact. The loop around it is watch.py, what it writes down checkpoint
 
 from __future__ import annotations
 
-import contextlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from services.monitor.batches import BatchWatch
-from services.monitor.changes import configuration_change
+from services.monitor.changes import begins_anew, configuration_change
+from services.monitor.detectors.models import ModelUnusable
 from services.monitor.detectors.residual import SnapshotUnknown
 from services.monitor.liveness import Proofs, patience_us
 from services.monitor.reorder import Instant, Passed, Reorder
@@ -77,17 +77,21 @@ class Watched:
                 events += self._instant(due)
         return events
 
-    def follow(self, old: Watched) -> None:
+    def follow(self, old: Watched) -> str:
         """Go on from the same vessel as another configuration had it.
 
-        Its checks begin anew where they changed.
+        Returns:
+            Why its checks begin anew; empty where they go on.
         """
         rows, clocks = old.reorder.waiting()
         self.reorder.restore(old.reorder.marks, rows, clocks, old.reorder.last())
         self.batches.restore(old.batches.state())
         self.watch.context(self.batches.since, self.batches.batch, self.batches.phase)
-        with contextlib.suppress(StateUnusable):
+        try:
             self.watch.restore(old.watch.state())
+        except (StateUnusable, ModelUnusable) as error:
+            return str(error)
+        return ""
 
     def _instant(self, instant: Instant) -> list[Event]:
         context = self._context(instant.block)
@@ -206,27 +210,37 @@ class PartitionWatch:
         before, old = self.configuration, self.plant
         if before is not None and new.sha256 == before.sha256:
             return []
-        self.configure(new)
-        if self.partition != 0 or self.plant is None:
-            return []  # every partition has the record; one of them says so
-        return [configuration_change(before, old, new, self.plant)]
+        anew = self.configure(new)
+        events: list[Event] = []
+        if self.partition == 0 and self.plant is not None:
+            # every partition has the record; one of them says so
+            events.append(configuration_change(before, old, new, self.plant))
+        return events + [begins_anew(new, *found) for found in sorted(anew.items())]
 
-    def configure(self, record: ConfigurationRecord) -> None:
+    def configure(self, record: ConfigurationRecord) -> dict[str, str]:
         """Follow a configuration; vessels that it does not change go on as they were.
+
+        Returns:
+            The known vessels whose checks begin anew, and why.
 
         Raises:
             PlantInvalid, SnapshotUnknown: nothing has changed.
         """
         plant = parse_plant(record.text, f"configuration version {record.version}")
         vessels: dict[str, Watched] = {}
+        anew: dict[str, str] = {}
         for vessel, servers in self._vessels_with_servers(plant):
             old = self.vessels.get(vessel.name)
             if old is None or (old.vessel, old.servers) != (vessel, servers):
-                old = self._watched(plant, vessel, servers, old)
+                new = self._watched(plant, vessel, servers)
+                why = "" if old is None else new.follow(old)
+                anew |= {vessel.name: why} if why else {}
+                old = new
             vessels[vessel.name] = old
         self.configuration, self.plant, self.vessels = record, plant, vessels
         self.proofs.follow(plant, self.partition)
         self._follow_tags()
+        return anew
 
     def _vessels_with_servers(
         self, plant: Plant
@@ -253,23 +267,16 @@ class PartitionWatch:
             watched.reorder.follow(known.keys())
 
     def _watched(
-        self,
-        plant: Plant,
-        vessel: Vessel,
-        servers: tuple[Server, ...],
-        old: Watched | None,
+        self, plant: Plant, vessel: Vessel, servers: tuple[Server, ...]
     ) -> Watched:
-        """Return a vessel as it is watched now, with what was known of it before."""
+        """Return a vessel of which nothing is known yet."""
         named = {plant.server_of(vessel, tag) for tag in vessel.tags} | {vessel.server}
         patience = max(patience_us(plant, server) for server in named)
         simulated = any(s.simulated for s in plant.servers if s.name in named)
-        new = Watched(
+        return Watched(
             vessel,
             servers,
             Reorder(patience, may_be_silent=not simulated),
             BatchWatch(vessel),
             VesselWatch(plant, vessel, servers=servers, snapshots=self._snapshots),
         )
-        if old is not None:
-            new.follow(old)
-        return new

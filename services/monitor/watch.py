@@ -84,11 +84,12 @@ class Monitor:
             try:
                 async with consumer:
                     patience.succeeded()
-                    await self._consume(consumer)
+                    try:
+                        await self._consume(consumer)
+                    finally:
+                        self._leave(consumer)
             except Unavailable as error:
                 await patience.wait(error)
-            finally:
-                self._leave(consumer)
 
     def _patience(self, what: str) -> Patience:
         return Patience(what, self.settings.timeouts.retry.total_seconds())
