@@ -30,6 +30,8 @@ class CommandSettings(ServiceSettings):
     """What `migrate` and `ledger` work on."""
     password: SecretStr | None = None
     """Of the OPC UA user that `discover --user` names."""
+    key: SecretStr | None = None
+    """Of the HTTP API, for `watch`."""
 
 
 def inherited_environment(service: str) -> Mapping[str, str]:

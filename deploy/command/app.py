@@ -214,6 +214,34 @@ def run(  # noqa: PLR0913  each is an option of the command
     )
 
 
+@app.command(
+    epilog="Example: fedbatch watch --url https://fedbatch.site.org:8443",
+)
+def watch(
+    url: Annotated[
+        str, typer.Option(metavar="URL", help="Where the API is.")
+    ] = "http://127.0.0.1:8080",
+    key: Annotated[
+        str | None,
+        typer.Option(
+            help="API key. Others see a command line; FEDBATCH_COMMAND_KEY is safer."
+        ),
+    ] = None,
+    actor: Annotated[
+        str | None,
+        typer.Option(help="Who acknowledges, without a key. Default: the user."),
+    ] = None,
+    ca_file: Annotated[
+        Path | None,
+        typer.Option(help="Certificates to trust. Default: the system's."),
+    ] = None,
+) -> None:
+    """Show the alarms with their explanations; `a` acknowledges, `q` ends."""
+    from deploy.command.watching_alarms import watch_alarms
+
+    watch_alarms(url, key=key, actor=actor, ca_file=ca_file)
+
+
 @app.command()
 def version() -> None:
     """Say which fedbatch this is."""

@@ -153,6 +153,7 @@ def service_line(state: ServiceState) -> ServiceLine:
 def addresses(url: str, tag: str | None) -> list[tuple[str, str]]:
     """Return what a user can open or try; `tag` is one that the plant has."""
     found = [("start page", f"{url}/"), ("how to ask", f"{url}/docs")]
+    found.append(("alarms", f"fedbatch watch --url {url}"))
     if tag is not None:
         query = urlencode({"tag": tag, "start": "*-1h", "format": "csv"}, safe="/*")
         found.append(("try", f'curl "{url}/recorded?{query}"'))

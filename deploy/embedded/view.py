@@ -12,11 +12,17 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from deploy.alarms.view import few
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from rich.console import RenderableType
 
+    from deploy.alarms.alarm import Alarm
+
+MOST_ALARMS = 5
+"""Alarms that are shown; the others are only counted."""
 LIVE_S = 5.0
 """A plant is live when the newest reading of every vessel is younger than this."""
 
@@ -65,6 +71,8 @@ class Picture:
     history_from: float | None = None
     """Where the simulated history began, s since 1970 UTC; None without a simulator."""
     services: tuple[ServiceLine, ...] = ()
+    alarms: tuple[Alarm, ...] = ()
+    """Active ones, the most urgent first."""
     trouble: str = ""
     """Why the API did not answer, if it did not."""
 
@@ -86,6 +94,11 @@ class Picture:
         return self.behind_s is not None and self.behind_s < LIVE_S
 
     @property
+    def urgent(self) -> int:
+        """Active alarms of priority 1 and 2 that nobody has acknowledged."""
+        return sum(a.is_unseen and a.priority <= 2 for a in self.alarms)
+
+    @property
     def caught_up(self) -> float:
         """Share of the history that is stored, 0 to 1."""
         if self.history_from is None or self.newest is None:
@@ -101,6 +114,7 @@ def plain(picture: Picture) -> str:
         f"{picture.per_s:.0f} readings/s",
         f"{picture.seen} readings",
         f"{picture.gaps} gaps",
+        f"{len(picture.alarms)} alarms",
         *(f"{line.vessel}: {line.batch} {line.phase}" for line in picture.vessels[:4]),
         *(f"{s.name}: {s.text}" for s in picture.services if not s.well),
     ]
@@ -115,7 +129,9 @@ def drawn(picture: Picture, title: str, urls: Sequence[tuple[str, str]]) -> Pane
         title: the first line.
         urls: pairs of a name and an address, or a command to try.
     """
-    parts: list[RenderableType] = [_vessels(picture), Text(""), _flow(picture)]
+    shown = few(picture.alarms, picture.now, MOST_ALARMS)
+    parts: list[RenderableType] = [_vessels(picture), Text(""), shown, Text("")]
+    parts.append(_flow(picture))
     if not picture.live:
         parts.append(_catching_up(picture))
     parts += [_services(picture), Text(""), _addresses(urls)]
@@ -123,8 +139,14 @@ def drawn(picture: Picture, title: str, urls: Sequence[tuple[str, str]]) -> Pane
         Group(*parts),
         title=title,
         subtitle="Ctrl-C stops",
-        border_style="green" if picture.live else "yellow",
+        border_style=_border(picture),
     )
+
+
+def _border(picture: Picture) -> str:
+    if picture.urgent:
+        return "red"
+    return "green" if picture.live else "yellow"
 
 
 def _vessels(picture: Picture) -> Table:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import httpx
 
+from deploy.alarms.alarm import Alarm, alarm_of
 from deploy.embedded.view import Picture, VesselLine
 
 if TYPE_CHECKING:
@@ -28,6 +29,7 @@ KEYS = {
 }
 """What is shown of vessels that have these tags; of others the first four numbers."""
 _GAPS_EVERY_S = 5.0
+_MOST_ALARMS = 200
 _RATE_OVER_S = 10.0
 _RETRY_S = 1.0
 
@@ -93,11 +95,14 @@ class Watch:
             vessels = await self._vessels()
             ready = await self._ready()
             await self._gaps()
-        except (httpx.HTTPError, ValueError) as error:
+            alarms = await self._alarms()
+        except (httpx.HTTPError, ValueError, KeyError) as error:
             trouble = f"the API does not answer: {error or type(error).__name__}"
             self._picture = replace(self._picture, trouble=trouble)
         else:
-            self._picture = replace(self._picture, vessels=vessels, trouble=ready)
+            self._picture = replace(
+                self._picture, vessels=vessels, alarms=alarms, trouble=ready
+            )
         self._picture = replace(
             self._picture,
             now=time.time(),
@@ -155,6 +160,10 @@ class Watch:
         last = f"{gaps[-1]['cause']} {gaps[-1]['start'][:19]}Z" if gaps else ""
         self._picture = replace(self._picture, gaps=len(gaps), last_gap=last)
         self._gaps_at = time.monotonic()
+
+    async def _alarms(self) -> tuple[Alarm, ...]:
+        body = await self._get("/alarms", limit=_MOST_ALARMS)
+        return tuple(alarm_of(each) for each in body["alarms"])
 
     async def _count(self) -> None:
         """Count the readings of the live stream, for ever."""

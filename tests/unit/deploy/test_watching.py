@@ -56,6 +56,7 @@ def test_a_question_to_try_is_offered_once_a_tag_is_known() -> None:
     assert [name for name, _ in addresses("http://h", None)] == [
         "start page",
         "how to ask",
+        "alarms",
     ]
     assert addresses("http://h", "V/a")[-1][1] == (
         'curl "http://h/recorded?tag=V/a&start=*-1h&format=csv"'
