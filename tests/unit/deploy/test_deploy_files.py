@@ -14,9 +14,11 @@ import pytest
 import yaml
 
 from deploy.settings import CommandSettings
+from services.api.notify.settings import NotifierSettings
 from services.api.settings import ApiSettings
 from services.ingest.archive.settings import ArchiverSettings
 from services.ingest.collect.settings import CollectorSettings
+from services.monitor.settings import MonitorSettings
 from shared.settings import ServiceSettings
 from simulators.settings import SimulatorSettings
 from tests.conftest import absent
@@ -28,6 +30,8 @@ COMPOSE: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
 SETTINGS: dict[str, type[ServiceSettings]] = {
     "collector": CollectorSettings,
     "archiver": ArchiverSettings,
+    "monitor": MonitorSettings,
+    "notifier": NotifierSettings,
     "api": ApiSettings,
     "simulator": SimulatorSettings,
     "command": CommandSettings,
