@@ -139,9 +139,12 @@ class Residual(_Check):
     every_s: Annotated[float, Field(gt=0)] = 60.0
     """The residual is averaged over this long before the detector sees it."""
     settle_s: Annotated[float, Field(ge=0)] = 3600.0
-    """Learned from, but never alarmed on, this long after a phase begins."""
+    """Learned from, but never alarmed on, this long after a phase begins, and after
+    one of its tags was out of service (BadOutOfService: calibration, exchange)."""
     sensitivity: Annotated[float, Field(gt=0)] = 6.0
     """In standard deviations of the residual's own past."""
+    band: Annotated[float, Field(ge=0)] = 0.0
+    """At least this far to either side is expected, in the residual's unit."""
 
     @model_validator(mode="after")
     def _frozen_names_a_snapshot(self) -> Residual:

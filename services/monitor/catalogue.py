@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared.checks import Frozen, Limit, Mode, NoData, Noise, Rate, Residual
+from shared.plant import Report
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from services.monitor.delays import Settings
-    from shared.plant import Server, Tag, Vessel
+    from shared.plant import Plant, Server, Tag, Vessel
 
 SILENCE = "no-data"
 
@@ -47,16 +48,15 @@ def numbers(vessel: Vessel) -> dict[str, int]:
     return {tag.name: number for number, tag in enumerate(tags)}
 
 
-def checks(
-    vessel: Vessel, servers: Sequence[Server], simulated: frozenset[str]
-) -> list[Check]:
+def checks(plant: Plant, vessel: Vessel, servers: Sequence[Server]) -> list[Check]:
     """Return the checks of a vessel in a fixed order.
 
     Args:
-        vessel: with its tags, checks and residuals.
+        plant: the configuration.
+        vessel: of the plant, with its tags, checks and residuals.
         servers: whose silence this vessel answers for.
-        simulated: names of simulated servers.
     """
+    simulated = frozenset(server.name for server in plant.servers if server.simulated)
     of_tags = [
         check
         for tag in sorted(vessel.tags, key=lambda tag: tag.id)
@@ -69,7 +69,8 @@ def checks(
     ]
     first += len(vessel.residuals)
     of_servers = [_of_server(server, first + i) for i, server in enumerate(servers)]
-    return of_tags + of_residuals + of_servers
+    first += len(servers)
+    return of_tags + of_residuals + of_servers + _of_vessel(plant, vessel, first)
 
 
 def _of_tag(vessel: Vessel, tag: Tag, simulated: frozenset[str]) -> Iterator[Check]:
@@ -126,6 +127,29 @@ def _of_server(server: Server, number: int) -> Check:
         expected=f"something heard every {no_data.after_s:g} s",
         simulated=server.simulated,
     )
+
+
+def _of_vessel(plant: Plant, vessel: Vessel, number: int) -> list[Check]:
+    """Return the check of a vessel's own silence, if it has tags that show it."""
+    each = [t for t in vessel.tags if t.type == "number" and t.reports is Report.EACH]
+    if not each:
+        return []
+    first = min(each, key=lambda tag: tag.id)
+    server = next(s for s in plant.servers if s.name == plant.server_of(vessel, first))
+    no_data = server.no_data
+    return [
+        Check(
+            name=f"{vessel.name}/{SILENCE}",
+            tag=f"{vessel.name}/{first.name}",
+            tag_id=first.id,
+            timed_by=number,
+            settings=no_data,
+            words=f"no data of vessel {vessel.name} for {no_data.after_s:g} s while "
+            f"server {server.name} is heard",
+            expected=f"a good reading of any tag every {no_data.after_s:g} s",
+            simulated=server.simulated,
+        )
+    ]
 
 
 def _words(part: Settings, unit: str) -> tuple[str, str]:

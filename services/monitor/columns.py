@@ -20,6 +20,8 @@ _SUBCODE_SHIFT = 16
 _STILL_MEASURED = (0x4093, 0x4094, 0x4095)
 """Uncertain_SensorNotAccurate, _EngineeringUnitsExceeded, _SubNormal: a value of now.
 Every other uncertain status (last usable, substitute, calibration) is an old one."""
+_OUT_OF_SERVICE = 0x808D
+"""Bad_OutOfService: somebody works on the instrument."""
 
 
 def may_be_judged(status: NDArray[np.uint32]) -> NDArray[np.bool_]:
@@ -55,21 +57,15 @@ class TagColumns:
         fresh[judged] = True
         return Seen(fresh, self.time, self.value, self.lived)
 
-    def hold(self, until: int, alive: NDArray[np.bool_]) -> Seen:
+    def hold(self, until: int, alive: NDArray[np.bool_]) -> None:
         """Let values hold until a time, us UTC, where their source is alive."""
         step = np.where(self.holds & alive, np.maximum(until - self.time, 0), 0)
         self.lived += step
         self.time += step
-        return self.unchanged()
 
     def silence(self, dead: NDArray[np.bool_]) -> None:
         """Stop the time of tags whose source is not alive until their next reading."""
         self.holds &= ~dead
-
-    def unchanged(self) -> Seen:
-        """Return what is seen without a new reading."""
-        fresh = np.zeros(len(self.time), np.bool_)
-        return Seen(fresh, self.time, self.value, self.lived)
 
     def state(self) -> dict[str, Any]:
         """Return what `restore` needs, JSON."""
@@ -92,7 +88,7 @@ class TagColumns:
 class Layer:
     """Readings of different tags: at most one of each."""
 
-    __slots__ = ("good", "judged", "tag", "time", "value")
+    __slots__ = ("good", "judged", "serviced", "tag", "time", "value")
 
     def __init__(self, rows: Rows, at: NDArray[np.intp] | slice) -> None:
         self.tag = rows.tag[at]
@@ -100,12 +96,13 @@ class Layer:
         self.value = rows.value[at]
         self.judged = rows.judged[at]
         self.good = rows.good[at]
+        self.serviced = None if rows.serviced is None else rows.serviced[at]
 
 
 class Rows:
     """A block's rows of tags that are watched, by their numbers in the vessel."""
 
-    __slots__ = ("good", "judged", "tag", "time", "value")
+    __slots__ = ("good", "judged", "serviced", "tag", "time", "value")
 
     def __init__(self, block: Block, ids: NDArray[np.int32]) -> None:
         """Keep the rows whose tag is in `ids`, which ascend; errors: none."""
@@ -119,6 +116,8 @@ class Rows:
         there = ~np.isnan(self.value)
         self.good = is_good(status) & there
         self.judged = self.good if self.good.all() else may_be_judged(status) & there
+        serviced = status >> np.uint32(_SUBCODE_SHIFT) == _OUT_OF_SERVICE
+        self.serviced = serviced if serviced.any() else None
 
     def __len__(self) -> int:
         return len(self.tag)

@@ -61,7 +61,7 @@ def explain(
         value=began.value,
         expected=_expected(check, began),
         since=began.time,
-        quality=quality(around, time),
+        quality=quality(around, began, time),
         moved=moved(around, time),
         trend=trend(check.tag, began.time, time),
         advice=check.settings.advice or advice(check),
@@ -79,12 +79,15 @@ def advice(check: Check) -> str:
     return _ADVICE.get(type(check.settings), _ADVICE_RESIDUAL)
 
 
-def quality(around: Surroundings, time: int) -> str:
+def quality(around: Surroundings, began: Sighting, time: int) -> str:
     """Return how good the alarm's own data were in the last ten minutes, in words."""
     good = other = 0
     for tag in sorted(around.related):
         found = around.history.counts(tag, time)
         good, other = good + found[0], other + found[1]
+    if began.value is None:
+        missing = f"missing since {_iso(began.time)}"
+        return f"{missing}; {good} good, {other} uncertain or bad in the last 10 min"
     if not good and not other:
         return "missing: no reading in the last 10 min"
     if not other:

@@ -28,6 +28,8 @@ from shared.events import Detection, digest
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from services.monitor.detectors.seen import Sighting
     from shared.events import Command
     from shared.plant import Plant, Server, Vessel
@@ -35,13 +37,11 @@ if TYPE_CHECKING:
     from shared.wire_events import Event
 
 STATE_VERSION = 1
-HOLD_BACK_US = 5_000_000
-"""Values hold until this long before the clock: later readings may still be on the way
-(2 s in the reorder buffer, one sampling and one publishing interval)."""
-CAUGHT_UP_US = 60_000_000
-"""A vessel whose readings are further behind the clock is being caught up..."""
-QUIET_US = 30_000_000
-"""...unless none came for this long."""
+PACE = 3
+"""Intervals between readings that a vessel may miss before it counts as silent, of
+the longest intervals that it lately had..."""
+SILENT_US = 5_000_000
+"""...and not before this."""
 
 
 class StateUnusable(FedbatchError):  # noqa: N818
@@ -70,8 +70,7 @@ class VesselWatch:
         Raises:
             SnapshotUnknown: a frozen residual's snapshot is missing or was changed.
         """
-        simulated = frozenset(s.name for s in plant.servers if s.simulated)
-        self._checks = checks(vessel, servers, simulated)
+        self._checks = checks(plant, vessel, servers)
         number = numbers(vessel)
         self._number = number
         tags = {tag.name: tag for tag in vessel.tags}
@@ -92,7 +91,8 @@ class VesselWatch:
         self._raw: list[Sighting | None] = [None] * len(self._checks)
         self._phase = Phase(None, 0)
         self._watermark = 0
-        self._arrived = 0
+        self._judged = 0
+        self._pace = 0
         self._came = np.zeros(len(number), np.bool_)
 
     def readings(self, block: Block) -> list[Event]:
@@ -102,8 +102,7 @@ class VesselWatch:
         rows = Rows(block, self._ids)
         if not len(rows):
             return []
-        self._watermark = max(self._watermark, int(rows.time[-1]))
-        self._arrived = self._board.known
+        self._heard(rows)
         self._came[rows.tag] = True
         steps = rows.time // STEP_US
         ends = np.r_[np.flatnonzero(steps[1:] != steps[:-1]) + 1, len(rows)]
@@ -116,11 +115,20 @@ class VesselWatch:
             start = end
         return _ordered(events)
 
+    def _heard(self, rows: Rows) -> None:
+        last = int(rows.time[-1])
+        if last > self._watermark:
+            step = last - self._watermark if self._watermark else 0
+            self._pace = max(step, self._pace * 9 // 10)
+            self._watermark = last
+        if rows.judged.any():
+            self._judged = max(self._judged, int(rows.time[rows.judged][-1]))
+
     def clock(self, now: int, alive: Mapping[int, bool]) -> list[Event]:
         """Return the events of a clock record; called once for each.
 
         Args:
-            now: its time, us UTC.
+            now: its time, us UTC; every reading up to it has been given.
             alive: by tag id, whether its subscription is proven alive. A tag that is
                 not named counts as not alive unless readings of it came.
         """
@@ -128,16 +136,17 @@ class VesselWatch:
         lives = proven | self._came
         self._came[:] = False
         events: list[Event] = [*self._board.clock(now)]
+        spoke = self._spoke(now) or not proven.any()
         self._columns.silence(~lives)
-        if not self._catching_up(now):
-            seen = self._columns.hold(now - HOLD_BACK_US, lives)
-            self._edges(self._bench.frozen.see(seen))
-            events += self._ripe_tags()
+        self._columns.hold(now, lives)
+        events += self._ripe_tags()
         heard = [bool((lives & of).any()) for of in self._of_server]
-        if heard:
-            self._edges(self._bench.silences.passed(now, heard))
-            events += self._ripe_others(NoData)
-        return _ordered(events)
+        self._edges(self._bench.silences.passed(now, [*heard, spoke]))
+        return _ordered(events + self._ripe_others(NoData))
+
+    def _spoke(self, now: int) -> bool:
+        """Whether the vessel itself said something good as lately as it used to."""
+        return now - self._judged <= max(PACE * self._pace, SILENT_US)
 
     def context(self, time: int, batch: str | None, phase: str | None) -> None:
         """Take what the vessel does from `time` (us UTC) on."""
@@ -192,12 +201,18 @@ class VesselWatch:
     def _take(self, layer: Layer) -> list[Event]:
         seen = self._columns.take(layer)
         self._history.take(layer)
+        if layer.serviced is not None and layer.serviced.any():
+            at = layer.serviced
+            self._service(layer.tag[at], int(layer.time[at].max()))
         events = self._ripe_tags()
         edges = self._bench.see(seen)
         if not edges:
             return events
         self._edges(edges)
         return events + self._ripe_tags()
+
+    def _service(self, tags: NDArray[np.intp], time: int) -> None:
+        self._edges(self._bench.residuals.service(tags, time))
 
     def _edges(self, sightings: Sequence[Sighting]) -> None:
         for sighting in sightings:
@@ -265,10 +280,6 @@ class VesselWatch:
             related = set(range(len(self._names)))
         return Surroundings(self._names, self._history, frozenset(related))
 
-    def _catching_up(self, now: int) -> bool:
-        behind = now - self._watermark > CAUGHT_UP_US
-        return behind and now - self._arrived < QUIET_US
-
     def _identity(self) -> str:
         words = (f"{c.name} {c.settings!r}" for c in self._checks)
         return digest(STATE_VERSION, self._ids.tolist(), *words)
@@ -285,7 +296,8 @@ class VesselWatch:
             "raw": [edge_to_json(s) for s in self._raw],
             "phase": [self._phase.name, self._phase.since],
             "watermark": self._watermark,
-            "arrived": self._arrived,
+            "judged": self._judged,
+            "pace": self._pace,
             "came": self._came.tolist(),
         }
 
@@ -309,7 +321,7 @@ class VesselWatch:
         self._raw = [edge_from_json(s) for s in state["raw"]]
         self._phase = Phase(*state["phase"])
         self._watermark = state["watermark"]
-        self._arrived = state["arrived"]
+        self._judged, self._pace = state["judged"], state["pace"]
         self._came = np.array(state["came"], np.bool_)
 
 

@@ -36,12 +36,12 @@ class FrozenValues:
         self._on = np.zeros(len(checks), np.bool_)
 
     def see(self, seen: Seen) -> list[Sighting]:
-        """Return the edges of new readings, or of time that went by."""
+        """Return the edges of new readings; silence is never a frozen value."""
         value = seen.value[self._tag]
         lived = seen.lived[self._tag]
         moved = (value != self._value) & ~np.isnan(value)
         ripe = ~moved & ~self._on & (lived - self._since >= self._after)
-        ripe &= ~np.isnan(self._value)
+        ripe &= ~np.isnan(self._value) & seen.fresh[self._tag]
         moved &= seen.fresh[self._tag]
         ended = moved & self._on
         self._value[moved] = value[moved]

@@ -34,7 +34,8 @@ class Silences:
 
         Args:
             now: time of the clock record.
-            alive: per server, whether a reading or a proof of life came since.
+            alive: per check, whether a reading or a proof of life came since; more
+                entries than checks are left out.
         """
         sightings: list[Sighting] = []
         for i, check in enumerate(self._checks):

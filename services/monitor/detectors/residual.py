@@ -21,6 +21,8 @@ from shared.domain import FedbatchError
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
+
     from services.monitor.columns import TagColumns
     from services.monitor.detectors.models import Model
     from services.monitor.history import Step
@@ -66,7 +68,8 @@ class Watched:
         self.time = 0
         self._factors = np.array(list(check.residual.terms.values()))
         self._tags = np.array(check.tags, np.intp)
-        self._phase: int | None = None
+        self._begun: int | None = None
+        self._anew = 0
         self._on = False
         self._open(-1)
 
@@ -75,6 +78,19 @@ class Watched:
         self._total = np.zeros(len(self._tags))
         self._good = np.zeros(len(self._tags), np.int64)
         self._spoilt = False
+
+    def service(self, tags: NDArray[np.intp], time: int) -> list[Sighting]:
+        """Forget the past if one of its tags was out of service at `time`, us UTC."""
+        if not np.isin(tags, self._tags).any():
+            return []
+        self._anew = max(self._anew, time)
+        if not self._on:
+            return []
+        self._on = False
+        text = "learned anew: an instrument was out of service"
+        return [
+            Sighting(self.check.check, time, on=False, value=None, score=0.0, text=text)
+        ]
 
     def take(self, step: Step, tags: TagColumns, phase: Phase) -> list[Sighting]:
         """Take a finished step; return the edge if it ends a window that has one."""
@@ -115,41 +131,43 @@ class Watched:
         settings = self.check.residual
         if settings.phases and phase.name not in settings.phases:
             return self._turn(value, 0.0, on=False)
-        settled = self.time - phase.since >= round(settings.settle_s * 1e6)
+        begun = max(phase.since, self._anew)
+        settled = self.time - begun >= round(settings.settle_s * 1e6)
         if settings.mode is Mode.LEARNING and not settled and not self._on:
-            self._begin(phase)
+            self._begin(begun)
             self.model.learn(value)
             return []
         self.model.judge(value)
-        score = self.model.score(settings.sensitivity)
+        score = self.model.score()
         on = score >= (OFF if self._on else 1.0)
         return self._turn(value, score, on=on)
 
-    def _begin(self, phase: Phase) -> None:
-        """Forget the past when a phase begins: it is learned anew."""
-        if self._phase != phase.since:
-            self._phase = phase.since
-            self.model = models.new(self.check.residual.detector)
+    def _begin(self, begun: int) -> None:
+        """Forget the past that is older than `begun`, us UTC: it is learned anew."""
+        if self._begun != begun:
+            self._begun = begun
+            self.model = models.new(self.check.residual)
 
     def _turn(self, value: float, score: float, *, on: bool) -> list[Sighting]:
         if on == self._on:
             return []
         self._on = on
-        low, high = self.model.band(self.check.residual.sensitivity)
+        low, high = self.model.band()
         text = f"{value:.5g}, expected {low:.5g} to {high:.5g}"
         return [Sighting(self.check.check, self.time, on, value, score, text)]
 
     def state(self) -> list[Any]:
         """Return what `restore` needs, JSON."""
         return [
-            models.to_text(self.model), self.lived, self.time, self._phase, self._on,
+            models.to_text(self.model), self.lived, self.time,
+            self._begun, self._on, self._anew,
             self._window, self._total.tolist(), self._good.tolist(), self._spoilt,
         ]  # fmt: skip
 
     def restore(self, state: Sequence[Any]) -> None:
         """Go on from what `state` returned. Raises ModelUnusable."""
-        model, self.lived, self.time, self._phase, self._on = state[:5]
-        self._window, total, good, self._spoilt = state[5:]
+        model, self.lived, self.time, self._begun, self._on, self._anew = state[:6]
+        self._window, total, good, self._spoilt = state[6:]
         self.model = models.from_text(model)
         self._total = np.array(total, float)
         self._good = np.array(good, np.int64)
@@ -178,6 +196,10 @@ class Residuals:
             for watched in self._all
             for sighting in watched.take(step, tags, phase)
         ]
+
+    def service(self, tags: NDArray[np.intp], time: int) -> list[Sighting]:
+        """Take that tags were out of service at `time`, us UTC; return the ends."""
+        return [edge for watched in self._all for edge in watched.service(tags, time)]
 
     @property
     def lived(self) -> list[int]:
@@ -212,7 +234,7 @@ class Residuals:
 def _model(check: ResidualCheck, snapshots: Mapping[str, str]) -> Model:
     residual = check.residual
     if residual.snapshot is None:
-        return models.new(residual.detector)
+        return models.new(residual)
     text = snapshots.get(residual.snapshot, "")
     found = hashlib.sha256(text.encode()).hexdigest()
     if found != residual.snapshot:
