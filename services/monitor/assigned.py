@@ -78,7 +78,7 @@ async def resume(bus: Bus, settings: MonitorSettings, at: TopicPartition) -> Res
     if held is not None:
         watch.configure(held)
     events = _events(at)
-    said = await read_said(bus, events, None, place.epoch)
+    said = await read_said(bus, events, None, place)
     publisher = Publisher(bus, events, said, await bus.head(events))
     part = Part(at, watch, place, publisher, file)
     return Resumed(part, _relearns(at, place, said, reasons, now))
@@ -100,7 +100,7 @@ async def _from_checkpoint(
             place,
         )
     events = _events(at)
-    said = await read_said(bus, events, checkpoint.events, start.epoch)
+    said = await read_said(bus, events, checkpoint.events, place)
     publisher = Publisher(bus, events, said, await bus.head(events))
     clock = checkpoint.watch.clock
     return Part(at, checkpoint.watch, place, publisher, file, written_clock=clock)

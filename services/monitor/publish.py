@@ -78,9 +78,15 @@ class Said:
 
 
 async def read_said(
-    bus: Bus, at: TopicPartition, since: Position | None, epoch: str
+    bus: Bus, at: TopicPartition, since: Position | None, place: Position
 ) -> Said:
-    """Return what was said from `since` on (None: from the start) about this `plant`.
+    """Return what was said about this `plant`.
+
+    Args:
+        bus: the log.
+        at: partition of `events`.
+        since: where to read from; None: from the start.
+        place: the place in `plant` from which events are made again.
 
     Raises:
         Unavailable: the log cannot be reached now.
@@ -88,9 +94,10 @@ async def read_said(
     said = Said()
     async for record in stored(bus, at, since):
         name = name_of(record)
-        if name is not None and name.epoch == epoch:
+        if name is not None and name.epoch == place.epoch:
             said.last = name
-            said.sums[str(name)] = google_crc32c.value(record.value)
+            if name.offset >= place.offset:
+                said.sums[str(name)] = google_crc32c.value(record.value)
     return said
 
 
