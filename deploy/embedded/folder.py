@@ -61,6 +61,11 @@ class DataFolder:
         return self.root / "simulator"
 
     @property
+    def monitor(self) -> Path:
+        """The monitor's checkpoints."""
+        return self.root / "monitor"
+
+    @property
     def logs(self) -> Path:
         """One log file per process."""
         return self.root / "logs"

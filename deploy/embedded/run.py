@@ -175,9 +175,10 @@ async def _apply(path: Path, bus: str) -> ConfigurationRecord:
 async def _start_services(
     place: Place, neighbours: Neighbours, supervisor: Supervisor, screen: Screen
 ) -> None:
-    with screen.steps.step("collector and archiver"):
+    with screen.steps.step("collector, archiver and monitor"):
         await supervisor.start(services.collector(place.folder, neighbours))
         await supervisor.start(services.archiver(neighbours))
+        await supervisor.start(services.monitor(place.folder, neighbours))
     with screen.steps.step("HTTP API") as add:
         url = f"http://127.0.0.1:{place.api_port}"
         add(url)

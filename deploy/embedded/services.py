@@ -17,14 +17,21 @@ if TYPE_CHECKING:
 SIMULATOR = "simulator"
 COLLECTOR = "collector"
 ARCHIVER = "archiver"
+MONITOR = "monitor"
 API = "api"
 MODULES = {
     SIMULATOR: "simulators",
     COLLECTOR: "services.ingest.collect",
     ARCHIVER: "services.ingest.archive",
+    MONITOR: "services.monitor",
     API: "services.api",
 }
 """What `python -m` runs, in the order of the way that a reading takes."""
+
+SCENARIO = "demo"
+"""Faults of the simulated plant: slow ones in its history, a trip soon after it."""
+SCENARIO_VESSELS = 3
+"""Vessels that the scenario names."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,16 +48,16 @@ def simulator(
     folder: DataFolder, *, port: int, vessels: int, history: timedelta
 ) -> Service:
     """Return the simulated plant, served on `port`."""
-    return _service(
-        SIMULATOR,
-        {
-            "DATA": str(folder.simulator),
-            "PORT": str(port),
-            "VESSELS": str(vessels),
-            "HISTORY": f"PT{int(history.total_seconds())}S",
-            "CATCHUP_STEP": "PT60S",
-        },
-    )
+    settings = {
+        "DATA": str(folder.simulator),
+        "PORT": str(port),
+        "VESSELS": str(vessels),
+        "HISTORY": f"PT{int(history.total_seconds())}S",
+        "CATCHUP_STEP": "PT60S",
+    }
+    if vessels >= SCENARIO_VESSELS:
+        settings["SCENARIO"] = SCENARIO
+    return _service(SIMULATOR, settings)
 
 
 def collector(folder: DataFolder, neighbours: Neighbours) -> Service:
@@ -66,6 +73,11 @@ def archiver(neighbours: Neighbours) -> Service:
     return _service(
         ARCHIVER, {"BUS__URL": neighbours.bus, "DATABASE__DSN": neighbours.dsn}
     )
+
+
+def monitor(folder: DataFolder, neighbours: Neighbours) -> Service:
+    """Return the monitor; its checkpoints are in the data folder."""
+    return _service(MONITOR, {"BUS__URL": neighbours.bus, "STATE": str(folder.monitor)})
 
 
 def api(neighbours: Neighbours, *, port: int) -> Service:

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import yaml
 
 from services.ingest.opcua.discover import discover
-from shared.plant import Plant, parse_plant, render_plant
+from shared.plant import Plant, Vessel, parse_plant, render_plant
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
+CHECKS = "cho_checks.yaml"
+"""The alarm set of the simulated CHO process: by tag, and residuals."""
 SERVER = "simulated"
 """Name of the simulated plant's server; it outlives a change of port."""
 
@@ -32,7 +37,7 @@ async def simulated_plant(
     """
     known = _read(file, url)
     found = await discover(url, folder=certificates, known=known, progress=progress)
-    plant = named(found)
+    plant = watched(named(found), known)
     _replace(file, render_plant(plant))
     return plant
 
@@ -47,6 +52,28 @@ def _replace(file: Path, text: str) -> None:
     fresh = file.with_suffix(".yaml.new")
     fresh.write_text(text, "utf-8")
     fresh.replace(file)
+
+
+def watched(plant: Plant, known: Plant | None) -> Plant:
+    """Return the plant with our alarm set on vessels that were not known before.
+
+    What a person changed in plant.yaml stays as it is.
+    """
+    before = {vessel.name for vessel in known.vessels} if known else set()
+    checks = yaml.safe_load((files("deploy.embedded") / CHECKS).read_text("utf-8"))
+    vessels = [
+        vessel if vessel.name in before else _with_checks(vessel, checks)
+        for vessel in plant.vessels
+    ]
+    return plant.model_copy(update={"vessels": tuple(vessels)})
+
+
+def _with_checks(vessel: Vessel, checks: dict[str, Any]) -> Vessel:
+    body = vessel.model_dump(exclude_defaults=True)
+    for tag in body["tags"]:
+        if tag["name"] in checks["tags"]:
+            tag["checks"] = checks["tags"][tag["name"]]
+    return Vessel.model_validate({**body, "residuals": checks["residuals"]})
 
 
 def at(plant: Plant, url: str) -> Plant:
