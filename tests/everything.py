@@ -41,7 +41,9 @@ def static() -> bool:
     results = []
     for command in STATIC:
         print(f"--- {' '.join(command)}", flush=True)
-        done = subprocess.run([str(BIN / command[0]), *command[1:]], cwd=ROOT, check=False)
+        done = subprocess.run(
+            [str(BIN / command[0]), *command[1:]], cwd=ROOT, check=False
+        )
         results.append(done.returncode == 0)
     return all(results)
 

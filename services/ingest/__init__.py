@@ -1,0 +1,1 @@
+"""From instruments to the log, and from the log to the database."""

@@ -35,6 +35,7 @@ MODULES = {
     "playback": "simulators.playback",
     "collector": "services.ingest.collect",
     "archiver": "services.ingest.archive",
+    "monitor": "services.monitor",
     "api": "services.api",
 }
 
@@ -131,6 +132,7 @@ class Site:
             },
             "collector": {**bus, "SPOOL": str(self.folder / "spool")},
             "archiver": {**bus, **database},
+            "monitor": {**bus, "STATE": str(self.folder / "monitor")},
             "api": {**bus, **database, "PORT": str(self.api_port)},
             "command": {**bus, **database},
         }
