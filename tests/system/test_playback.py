@@ -130,6 +130,7 @@ def played(run: Run, folder: Path, variant: Variant) -> Balance:
             lambda: status_of(folder / "simulator").get("state") == "done",
         )
         assert set(site.tags()) == set(due)
+        until("the archiver has met the tags", lambda: set(due) <= known(site))
         found: list[Balance] = []
 
         def stored() -> bool:
@@ -139,6 +140,14 @@ def played(run: Run, folder: Path, variant: Variant) -> Balance:
         until("every cell is stored", stored, every_s=1)
     print(found[-1])
     return found[-1]
+
+
+def known(site: Site) -> set[str]:
+    """Return the tags that the API knows by name."""
+    answer = site.get("/tags")
+    return (
+        {tag["name"] for tag in answer.json()["tags"]} if answer.is_success else set()
+    )
 
 
 def holds(found: Balance, run: Run) -> None:
