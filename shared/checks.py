@@ -122,6 +122,47 @@ class TagChecks(BaseModel):
         return self
 
 
+class OxygenBalance(BaseModel):
+    """Tags and sizes of a stirred vessel, for uptake by gas over transfer by kLa."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True
+    )
+
+    agitation: str
+    """rpm"""
+    air: str
+    """Sparged, normal L/min; as the next two."""
+    oxygen: str
+    carbon_dioxide: str
+    off_oxygen: str
+    """%, dry"""
+    off_carbon_dioxide: str
+    """%, dry"""
+    pressure: str
+    """Of the headspace, mbar gauge."""
+    weight: str
+    """Of the broth, kg."""
+    temperature: str
+    """Cel"""
+    dissolved: str
+    """% of air saturation"""
+    overlay_lpm: Annotated[float, Field(ge=0)] = 0.0
+    """Air through the headspace, normal L/min."""
+    cross_section_m2: Annotated[float, Field(gt=0)]
+    impeller_m: Annotated[float, Field(gt=0)]
+    power_number: Annotated[float, Field(gt=0)] = 0.5
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Return the tags in the order of the fields."""
+        return (
+            self.agitation, self.air, self.oxygen, self.carbon_dioxide,
+            self.off_oxygen, self.off_carbon_dioxide, self.pressure, self.weight,
+            self.temperature, self.dissolved,
+        )  # fmt: skip
+
+
 class Residual(_Check):
     """A sum of tags that stays near zero, or near its own past, while all is well.
 
@@ -130,19 +171,29 @@ class Residual(_Check):
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\- ]{0,63}$")]
-    terms: Annotated[dict[str, float], Field(min_length=1)]
+    terms: dict[str, float] = {}
     """Tag name in the vessel -> factor."""
-    detector: Literal["adwin", "page-hinkley", "ewma"] = "ewma"
+    oxygen: OxygenBalance | None = None
+    """Instead of terms: the ratio of the oxygen balance, near 1."""
+    detector: Literal["adwin", "page-hinkley", "ewma", "upper-quantile"] = "ewma"
+    """upper-quantile: the 85 % quantile of the last 48 averages, for residuals that are
+    often disturbed to one side."""
     mode: Mode = Mode.LEARNING
     snapshot: str | None = None
     """SHA-256 of the approved snapshot; needed when frozen."""
     every_s: Annotated[float, Field(gt=0)] = 60.0
     """The residual is averaged over this long before the detector sees it."""
     settle_s: Annotated[float, Field(ge=0)] = 3600.0
-    """Learned from, but never alarmed on, this long after a phase begins, and after
-    one of its tags was out of service (BadOutOfService: calibration, exchange)."""
+    """Learned from, but never alarmed on, this long after the first of its phases
+    begins, and after one of its tags was out of service (BadOutOfService: somebody
+    calibrates or changes the instrument)."""
     sensitivity: Annotated[float, Field(gt=0)] = 6.0
     """In standard deviations of the residual's own past."""
+    lag_s: Seconds = 0.0
+    """For residuals that change slowly by themselves: compared is what was this long
+    ago (as much as `settle_s` of it), not what was learned when the phases began."""
+    side: Literal["both", "high", "low"] = "both"
+    """On which side of its own past it is not expected."""
     band: Annotated[float, Field(ge=0)] = 0.0
     """At least this far to either side is expected, in the residual's unit."""
 
@@ -151,3 +202,16 @@ class Residual(_Check):
         if (self.mode is Mode.FROZEN) != (self.snapshot is not None):
             raise ValueError("frozen needs a snapshot, and learning has none")
         return self
+
+    @model_validator(mode="after")
+    def _is_of_one_kind(self) -> Residual:
+        if bool(self.terms) == (self.oxygen is not None):
+            raise ValueError(f"residual {self.name!r}: expected terms or oxygen")
+        return self
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Return the names of the tags it is made of, the one it is named by first."""
+        if self.oxygen is None:
+            return tuple(self.terms)
+        return self.oxygen.tags

@@ -176,7 +176,7 @@ class Vessel(_Part):
         if len(set(names)) != len(names):
             raise ValueError(f"residuals {names}: expected each name once")
         for residual in self.residuals:
-            for name in sorted(residual.terms.keys() - numbers):
+            for name in sorted(set(residual.tags) - numbers):
                 raise ValueError(
                     f"residual {residual.name!r} term {name!r}: expected a number tag "
                     "of this vessel"

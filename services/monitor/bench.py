@@ -50,7 +50,7 @@ class Bench:
         )
         self.residuals = Residuals(
             [
-                ResidualCheck(i, tuple(number[term] for term in s.terms), s)
+                ResidualCheck(i, tuple(number[tag] for tag in s.tags), s)
                 for i, _, s in placed
                 if isinstance(s, Residual)
             ],

@@ -99,8 +99,9 @@ def _of_residual(
     vessel: Vessel, residual: Residual, number: int, simulated: frozenset[str]
 ) -> Check:
     tags = {tag.name: tag for tag in vessel.tags}
-    first = tags[next(iter(residual.terms))]
+    first = tags[residual.tags[0] if residual.oxygen is None else residual.tags[2]]
     terms = " ".join(f"{f:+g} {name}" for name, f in residual.terms.items())
+    terms = terms or "oxygen taken up by the gas / carried by kLa"
     return Check(
         name=f"{vessel.name}/residual/{residual.name}",
         tag=f"{vessel.name}/{first.name}",

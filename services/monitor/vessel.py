@@ -275,7 +275,7 @@ class VesselWatch:
         settings, by = self._checks[check].settings, self._checks[check].timed_by
         related = {by}
         if isinstance(settings, Residual):
-            related = {self._number[term] for term in settings.terms}
+            related = {self._number[tag] for tag in settings.tags}
         elif isinstance(settings, NoData):
             related = set(range(len(self._names)))
         return Surroundings(self._names, self._history, frozenset(related))

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import base64
 import pickle
+from collections import deque
 from dataclasses import dataclass
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
@@ -20,8 +22,11 @@ from shared.domain import FedbatchError
 if TYPE_CHECKING:
     from shared.checks import Residual
 
-FEWEST = 20
-"""Windows a model needs before it judges."""
+FEWEST = 10
+"""Windows a model learns from before it judges, however long that takes."""
+UPPER = 0.85
+ROLLING = 48
+"""Windows whose upper quantile is judged: a day of half hours."""
 FAST = 0.2
 """Weight of the newest window in the mean that is judged."""
 
@@ -36,16 +41,27 @@ class Width:
 
     sigmas: float
     least: float
+    side: str = "both"
+    """`high` or `low`: only what is above or below counts."""
+
+    def away(self, change: float) -> float:
+        """Return how far a change goes towards the side that counts."""
+        towards = {"high": change, "low": -change, "both": abs(change)}
+        return max(towards[self.side], 0.0)
 
 
 class Model(Protocol):
     """What a detector keeps of a residual."""
 
+    @property
+    def ready(self) -> bool:
+        """Whether enough was learned to judge."""
+
     def learn(self, value: float) -> None:
         """Take a value of normal operation."""
 
-    def judge(self, value: float) -> None:
-        """Take a value that is only judged."""
+    def judge(self, value: float, *, calm: bool) -> None:
+        """Take a value that is judged; `calm`: while there is no alarm."""
 
     def score(self) -> float:
         """Return how far the latest values are from the past; 1.0 is the limit."""
@@ -64,24 +80,27 @@ class EwmaBand:
         self._width = width
         self._past = stats.Var()
         self._fast = stats.EWMean(fading_factor=FAST)
-        self._judged = 0
+
+    @property
+    def ready(self) -> bool:
+        """Whether enough was learned to judge."""
+        return int(self._past.n) >= FEWEST
 
     def learn(self, value: float) -> None:
         """Take a value of normal operation."""
         self._past.update(value)
-        self.judge(value)
+        self.judge(value, calm=True)
 
-    def judge(self, value: float) -> None:
-        """Take a value that is only judged."""
+    def judge(self, value: float, *, calm: bool) -> None:
+        """Take a value that is judged; `calm`: while there is no alarm."""
         self._fast.update(value)
-        self._judged += 1
 
     def score(self) -> float:
         """Return how far the latest values are from the past; 1.0 is the limit."""
-        if self._past.n < FEWEST or not self._judged:
+        if not self.ready:
             return 0.0
-        away = abs(float(self._fast.get()) - float(self._past.mean.get()))
-        return away / self._half()
+        change = float(self._fast.get()) - float(self._past.mean.get())
+        return self._width.away(change) / self._half()
 
     def band(self) -> tuple[float, float]:
         """Return the expected lowest and highest value."""
@@ -101,9 +120,9 @@ class ChangePoint(EwmaBand):
         self._detector = detector
         self._changed = False
 
-    def judge(self, value: float) -> None:
-        """Take a value that is only judged."""
-        super().judge(value)
+    def judge(self, value: float, *, calm: bool) -> None:
+        """Take a value that is judged; `calm`: while there is no alarm."""
+        super().judge(value, calm=calm)
         self._detector.update(value)
         self._changed = self._changed or bool(self._detector.drift_detected)
 
@@ -115,13 +134,104 @@ class ChangePoint(EwmaBand):
         return found if self._changed else 0.5 * min(found, 1.0)
 
 
+class LaggedBand:
+    """A band around what was some days ago, for a fast mean of the latest.
+
+    Bounded by: the values of `lag` windows. In alarm the past stands still.
+    """
+
+    def __init__(self, width: Width, lag: int, settle: int) -> None:
+        self._width = width
+        self._settle = max(settle, FEWEST)
+        self._values: deque[float] = deque(maxlen=max(lag, self._settle))
+        self._fast = stats.EWMean(fading_factor=FAST)
+
+    @property
+    def ready(self) -> bool:
+        """Whether enough was learned to judge."""
+        return len(self._values) >= self._settle
+
+    def learn(self, value: float) -> None:
+        """Take a value of normal operation."""
+        self.judge(value, calm=True)
+
+    def judge(self, value: float, *, calm: bool) -> None:
+        """Take a value that is judged; `calm`: while there is no alarm."""
+        self._fast.update(value)
+        if calm:
+            self._values.append(value)
+
+    def score(self) -> float:
+        """Return how far the latest values are from the past; 1.0 is the limit."""
+        if not self.ready:
+            return 0.0
+        middle, half = self._past()
+        return self._width.away(float(self._fast.get()) - middle) / half
+
+    def band(self) -> tuple[float, float]:
+        """Return the expected lowest and highest value."""
+        if not self.ready:
+            return 0.0, 0.0
+        middle, half = self._past()
+        return middle - half, middle + half
+
+    def _past(self) -> tuple[float, float]:
+        """Return the mean of what was then, and half the band's width."""
+        then = np.array(list(islice(self._values, self._settle)))
+        half = max(self._width.sigmas * float(then.std()), self._width.least, 1e-9)
+        return float(then.mean()), half
+
+
+class UpperBand(EwmaBand):
+    """The upper quantile of the latest against that of what was learned.
+
+    For residuals that are often disturbed to one side, such as by antifoam: the
+    undisturbed part of a day is compared with the undisturbed part of the past.
+    """
+
+    def __init__(self, width: Width) -> None:
+        super().__init__(width)
+        self._reference = stats.RollingQuantile(UPPER, ROLLING)
+        self._latest = stats.RollingQuantile(UPPER, ROLLING)
+        self._seen = 0
+
+    def learn(self, value: float) -> None:
+        """Take a value of normal operation."""
+        self._reference.update(value)
+        super().learn(value)
+
+    def judge(self, value: float, *, calm: bool) -> None:
+        """Take a value that is judged; `calm`: while there is no alarm."""
+        self._latest.update(value)
+        self._seen += 1
+
+    def score(self) -> float:
+        """Return how far the latest quantile is from the past one; 1.0 is the limit."""
+        if not self.ready or self._seen < ROLLING:
+            return 0.0
+        change = float(self._latest.get()) - float(self._reference.get())
+        return self._width.away(change) / self._half()
+
+    def band(self) -> tuple[float, float]:
+        """Return the expected lowest and highest quantile."""
+        middle = float(self._reference.get()) if self.ready else 0.0
+        return middle - self._half(), middle + self._half()
+
+
 def new(residual: Residual) -> Model:
     """Return an unlearned model as plant.yaml asks for it."""
-    width = Width(residual.sensitivity, residual.band)
+    width = Width(residual.sensitivity, residual.band, residual.side)
     if residual.detector == "adwin":
         return ChangePoint(width, drift.ADWIN())
     if residual.detector == "page-hinkley":
         return ChangePoint(width, drift.PageHinkley())
+    if residual.detector == "upper-quantile":
+        return UpperBand(width)
+    if residual.lag_s > 0.0:
+        windows = (
+            round(t / residual.every_s) for t in (residual.lag_s, residual.settle_s)
+        )
+        return LaggedBand(width, *windows)
     return EwmaBand(width)
 
 

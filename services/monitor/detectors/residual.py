@@ -15,6 +15,7 @@ import numpy as np
 from services.monitor.detectors import models
 from services.monitor.detectors.seen import Sighting
 from services.monitor.history import STEP_US
+from services.monitor.oxygen import transfer_ratio
 from shared.checks import Mode
 from shared.domain import FedbatchError
 
@@ -70,6 +71,7 @@ class Watched:
         self._tags = np.array(check.tags, np.intp)
         self._begun: int | None = None
         self._anew = 0
+        self._entered: int | None = None
         self._on = False
         self._open(-1)
 
@@ -125,19 +127,26 @@ class Watched:
         if self._spoilt or not known.all():
             return None
         mean = np.where(came, self._total / np.where(came, self._good, 1), held)
+        if self.check.residual.oxygen is not None:
+            return transfer_ratio(self.check.residual.oxygen, mean.tolist())
         return float(np.dot(self._factors, mean))
 
     def _judge(self, value: float, phase: Phase) -> list[Sighting]:
         settings = self.check.residual
         if settings.phases and phase.name not in settings.phases:
+            self._entered = None
             return self._turn(value, 0.0, on=False)
-        begun = max(phase.since, self._anew)
+        if self._entered is None:
+            self._entered = phase.since
+        begun = max(self._entered, self._anew)
         settled = self.time - begun >= round(settings.settle_s * 1e6)
-        if settings.mode is Mode.LEARNING and not settled and not self._on:
+        if settings.mode is Mode.LEARNING and not self._on:
             self._begin(begun)
+            settled = settled and self.model.ready
+        if settings.mode is Mode.LEARNING and not settled and not self._on:
             self.model.learn(value)
             return []
-        self.model.judge(value)
+        self.model.judge(value, calm=not self._on)
         score = self.model.score()
         on = score >= (OFF if self._on else 1.0)
         return self._turn(value, score, on=on)
@@ -160,14 +169,15 @@ class Watched:
         """Return what `restore` needs, JSON."""
         return [
             models.to_text(self.model), self.lived, self.time,
-            self._begun, self._on, self._anew,
+            self._begun, self._on, self._anew, self._entered,
             self._window, self._total.tolist(), self._good.tolist(), self._spoilt,
         ]  # fmt: skip
 
     def restore(self, state: Sequence[Any]) -> None:
         """Go on from what `state` returned. Raises ModelUnusable."""
-        model, self.lived, self.time, self._begun, self._on, self._anew = state[:6]
-        self._window, total, good, self._spoilt = state[6:]
+        model, self.lived, self.time = state[:3]
+        self._begun, self._on, self._anew, self._entered = state[3:7]
+        self._window, total, good, self._spoilt = state[7:]
         self.model = models.from_text(model)
         self._total = np.array(total, float)
         self._good = np.array(good, np.int64)
