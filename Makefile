@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test check fast integration system chaos bench lock clean
+.PHONY: help demo test check fast integration faults system bench lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -11,7 +11,9 @@ help:
 	@echo "make check        static checks only: format, lint, types, imports"
 	@echo "make fast         unit tests only"
 	@echo "make integration  tests against one real neighbour"
+	@echo "make faults       tests that kill, cut and fill"
 	@echo "make system       tests of the whole plant"
+	@echo "make bench        the whole way under load, with CPU and memory"
 	@echo "make lock         resolve the dependencies again"
 
 $(BIN)/python:
@@ -42,8 +44,14 @@ fast: .venv/test
 integration: .venv/test
 	@$(BIN)/pytest -q tests/integration
 
+faults: .venv/test
+	@$(BIN)/pytest -q tests/faults
+
 system: .venv/test
 	@$(BIN)/pytest -q tests/system
+
+bench: .venv/test
+	@$(BIN)/python -m tests.benchmarks.whole_way $(ARGS)
 
 lock: .venv/test
 	printf 'uv>=0.13\nsetuptools>=80\n' | $(BIN)/uv pip compile --quiet --generate-hashes \

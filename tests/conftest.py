@@ -11,8 +11,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
+from pydantic import SecretStr
 
+from deploy.embedded.postgres import EmbeddedPostgres
+from shared.settings import DatabaseSettings
+from tests.neighbours.instrument import free_port
 from tests.neighbours.missing import NeighbourMissing
+from tests.neighbours.node_opcua import NodeOpcua, install
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -21,7 +26,7 @@ if TYPE_CHECKING:
     from tests.neighbours.timescale import TimescaleServer
 
 
-_NEIGHBOURS = {"kafka_broker", "timescale_server", "node_modules"}
+_NEIGHBOURS = {"kafka_broker", "timescale_server", "plain_server", "node_modules"}
 _seconds: dict[str, float] = defaultdict(float)
 
 
@@ -102,6 +107,51 @@ def timescale_server(
 def timescale_dsn(timescale_server: TimescaleServer) -> str:
     """Return the DSN of the TimescaleDB server."""
     return timescale_server.dsn
+
+
+@pytest.fixture(scope="session")
+def plain_server(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Iterator[EmbeddedPostgres]:
+    """Return the one plain PostgreSQL of this run, as the embedded default has it."""
+    server = EmbeddedPostgres(tmp_path_factory.mktemp("plain"))
+    server.start()
+    try:
+        yield server
+    finally:
+        server.stop()
+        server.discard()
+
+
+@pytest.fixture(scope="session")
+def plain_dsn(plain_server: EmbeddedPostgres) -> str:
+    """Return the DSN of the plain PostgreSQL."""
+    return plain_server.dsn
+
+
+@pytest.fixture(
+    params=["plain", pytest.param("timescale", marks=pytest.mark.timescale)]
+)
+def database(request: pytest.FixtureRequest, fresh: str) -> DatabaseSettings:
+    """Return settings of a schema that does not exist yet, on each database."""
+    dsn = str(request.getfixturevalue(f"{request.param}_dsn"))
+    return DatabaseSettings(dsn=SecretStr(dsn), namespace=fresh)
+
+
+@pytest.fixture(scope="session")
+def node_modules() -> None:
+    """Install the npm packages of the node-opcua neighbour."""
+    try:
+        install()
+    except NeighbourMissing as missing:
+        absent(missing)
+
+
+@pytest.fixture
+def node_opcua(node_modules: None, tmp_path: Path) -> Iterator[NodeOpcua]:
+    """Return a running node-opcua server."""
+    with NodeOpcua(free_port(), tmp_path / "node") as server:
+        yield server
 
 
 @pytest.fixture

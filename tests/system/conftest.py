@@ -7,40 +7,22 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from deploy.embedded.postgres import EmbeddedPostgres
 from tests.system.site import Variant
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
+    from deploy.embedded.postgres import EmbeddedPostgres
     from tests.neighbours.kafka import KafkaBroker
     from tests.neighbours.timescale import TimescaleServer
 
 MakeVariant = Callable[[str], Variant]
 
 
-@pytest.fixture(scope="session")
-def embedded_database(
-    tmp_path_factory: pytest.TempPathFactory,
-) -> Iterator[EmbeddedPostgres]:
-    """Return the plain PostgreSQL of the embedded default."""
-    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres"))
-    server.start()
-    try:
-        yield server
-    finally:
-        server.stop()
-
-
 @pytest.fixture
-def embedded(
-    tmp_path: Path, embedded_database: EmbeddedPostgres, fresh: str
-) -> Variant:
+def embedded(tmp_path: Path, plain_server: EmbeddedPostgres, fresh: str) -> Variant:
     """Return the embedded default: local log, plain PostgreSQL."""
-    return Variant(
-        "embedded", f"local:{tmp_path}/log", embedded_database.dsn, fresh, ""
-    )
+    return Variant("embedded", f"local:{tmp_path}/log", plain_server.dsn, fresh, "")
 
 
 @pytest.fixture

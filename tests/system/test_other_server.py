@@ -13,9 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 import yaml
 
-from tests.conftest import absent
-from tests.neighbours.missing import NeighbourMissing
-from tests.neighbours.node_opcua import NodeOpcua, install
+from tests.neighbours.node_opcua import NodeOpcua
 from tests.system.balance import Row, row
 from tests.system.site import Site, free_port, to_iso, to_us, until
 
@@ -33,15 +31,6 @@ BAD = 2
 """The two highest bits of a Bad status."""
 EXACT = 2**53
 """Whole numbers beyond it are not a double's: they are kept as text."""
-
-
-@pytest.fixture(scope="session")
-def node_modules() -> None:
-    """Install the npm packages."""
-    try:
-        install()
-    except NeighbourMissing as missing:
-        absent(missing)
 
 
 @pytest.fixture

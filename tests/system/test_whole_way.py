@@ -147,7 +147,7 @@ def disturbed(site: Site, outages: list[Outage]) -> None:
 
 @pytest.mark.timeout(300)
 def test_embedded_default_recovers_and_balances(
-    tmp_path: Path, embedded: Variant, embedded_database: EmbeddedPostgres
+    tmp_path: Path, embedded: Variant, plain_server: EmbeddedPostgres
 ) -> None:
     with Site(tmp_path / "site", embedded, simulator=HISTORY) as site:
         undisturbed(site)
@@ -156,8 +156,8 @@ def test_embedded_default_recovers_and_balances(
             hurt(
                 site,
                 "kill -9 of the database",
-                embedded_database.kill,
-                embedded_database.start,
+                plain_server.kill,
+                plain_server.start,
             )
         )
         disturbed(site, outages)

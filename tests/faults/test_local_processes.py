@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 AT = TopicPartition("plant", 0)
 PATIENCE_S = 60.0
-REPOSITORY = Path(__file__).parents[3]
+REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.fixture

@@ -20,9 +20,7 @@ from shared.bus import (
 from shared.bus.kafka import KafkaBus
 from shared.domain import Unavailable
 from shared.settings import BusSettings
-from tests.conftest import absent
 from tests.neighbours.kafka import KafkaBroker
-from tests.neighbours.missing import NeighbourMissing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -34,14 +32,14 @@ RECOVERY_S = 30.0
 """The issue's limit: who was not killed goes on by itself within this."""
 
 
-@pytest.fixture(scope="module")
-def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[KafkaBroker]:
-    """Return a broker that a test may stop and kill."""
+@pytest.fixture
+def broker(kafka_broker: KafkaBroker) -> Iterator[KafkaBroker]:
+    """Return the broker, for a test that stops or kills it; it runs again after."""
     try:
-        with KafkaBroker(tmp_path_factory.mktemp("outage")) as started:
-            yield started
-    except NeighbourMissing as missing:
-        absent(missing)
+        yield kafka_broker
+    finally:
+        if kafka_broker.pid is None:
+            kafka_broker.start()
 
 
 @pytest.fixture
