@@ -73,6 +73,17 @@ def checks(plant: Plant, vessel: Vessel, servers: Sequence[Server]) -> list[Chec
     return of_tags + of_residuals + of_servers + _of_vessel(plant, vessel, first)
 
 
+def outer(checks: Sequence[Check]) -> dict[int, int]:
+    """Return, by number of a limit h or l, the number of the same tag's hh or ll."""
+    beyond = {check.name: number for number, check in enumerate(checks)}
+    named = {i: f"{c.name}{c.name[-1]}" for i, c in enumerate(checks)}
+    return {
+        number: beyond[name]
+        for number, name in named.items()
+        if isinstance(checks[number].settings, Limit) and name in beyond
+    }
+
+
 def _of_tag(vessel: Vessel, tag: Tag, simulated: frozenset[str]) -> Iterator[Check]:
     if tag.checks is None:
         return
@@ -109,7 +120,8 @@ def _of_residual(
         timed_by=number,
         settings=residual,
         words=f"residual {residual.name} ({terms}) by {residual.detector}, "
-        f"{residual.mode.value}, at {residual.sensitivity:g} sigma",
+        f"{residual.mode.value}, at {residual.sensitivity:g} sigma"
+        + (f" and at least {residual.band:g}" if residual.band else ""),
         expected="near its own past",
         unit=first.unit,
         simulated=(first.server or vessel.server) in simulated,

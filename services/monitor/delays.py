@@ -82,6 +82,10 @@ class Delays:
             due = lived + delay.off_us
         self.due[sighting.check] = due
 
+    def postpone(self, check: int, lived: int) -> None:
+        """Let an on-delay that ran out at `lived`, us, run once more."""
+        self.due[check] = lived + max(self._delays[check].on_us, 1_000_000)
+
     def ripe(self, check: int) -> Ripe:
         """Take it that a timer ran out, and return what that means."""
         delay = self._delays[check]

@@ -14,7 +14,7 @@ import numpy as np
 
 from services.monitor.bench import Bench
 from services.monitor.board import Board, Doing
-from services.monitor.catalogue import checks, numbers
+from services.monitor.catalogue import checks, numbers, outer
 from services.monitor.columns import Layer, Rows, TagColumns, ids_of
 from services.monitor.delays import Delays, Ripe, edge_from_json, edge_to_json
 from services.monitor.detectors.residual import Phase
@@ -88,6 +88,7 @@ class VesselWatch:
         self._board = Board(vessel.name, self._checks)
         own = [c.timed_by for c in self._checks if c.timed_by < len(number)]
         self._timed_by = np.array(own, np.intp)
+        self._outer = outer(self._checks)
         self._raw: list[Sighting | None] = [None] * len(self._checks)
         self._phase = Phase(None, 0)
         self._watermark = 0
@@ -250,12 +251,21 @@ class VesselWatch:
 
     def _ripe(self, check: int) -> list[Event]:
         lived, time = self._lived(check)
+        if self._covered(check):
+            self._delays.postpone(check, lived)
+            return []
         time -= lived - int(self._delays.due[check])
         meaning = self._delays.ripe(check)
         began = self._delays[check].first
         if meaning is Ripe.RAISE and began is not None:
             return self._raise(check, time, began)
         return [*self._board.returned(check, time)] if meaning is Ripe.RETURN else []
+
+    def _covered(self, check: int) -> bool:
+        """Whether the tag's outer limit tells of the same cause already."""
+        delay, outer = self._delays[check], self._outer.get(check)
+        rises = delay.on and not delay.standing
+        return rises and outer is not None and self._delays[outer].on
 
     def _raise(self, check: int, time: int, began: Sighting) -> list[Event]:
         found = self._checks[check]

@@ -112,3 +112,13 @@ def test_late_readings_revise_silently_unless_the_alarm_stands() -> None:
     watch.readings(block(1, range(510, 600), 11.0))
     (loud,) = told(watch.late(block(1, range(300, 400), 11.0)))
     assert loud.priority == 3
+
+
+def test_a_jump_beyond_both_limits_is_one_alarm_at_a_time() -> None:
+    both = TagChecks(limits=(Limit(side="h", value=10.0), Limit(side="hh", value=12.0)))
+    watch = watching({"A": both})
+    (raised,) = told(watch.readings(block(1, range(600), 13.0)))
+    assert raised.check.endswith("limit-hh")
+    events = told(watch.readings(block(1, range(600, 800), 11.0)))
+    found = [(e.check.rpartition("/")[2], e.cause) for e in events]
+    assert found == [("limit-hh", Cause.RETURNED), ("limit-h", Cause.RAISED)]
