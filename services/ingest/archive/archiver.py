@@ -221,7 +221,7 @@ class Archiver:
 
     async def _known(self, state: _Partition, portion: Sequence[Entry]) -> Known:
         known = Known(self._plant, self._contexts, state.expected, _now(), EARLIEST_US)
-        if not isinstance(portion[0].source, Damaged):
+        if not portion[0].tells_damage:
             return known
         at, patience = portion[0].source.at, self._patience("database")
         stored = await patience.until_done(lambda: self.archive.last_stored(at))

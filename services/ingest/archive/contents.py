@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -80,7 +80,7 @@ class _Collected:
             case Readings():
                 self._add_readings(entry, entry.meaning)
             case Gap() as gap:
-                self.gaps.append(gap)
+                self.gaps.append(_from_reached(gap, known))
             case Subscriptions(server, states):
                 self.subscriptions.append((server, states))
             case Said() as said:
@@ -214,6 +214,16 @@ def _damage(damaged: Unreadable | Damaged, known: Known) -> list[Gap]:
         )
         for server in servers_of(damaged.at, known.plant)
     ]
+
+
+def _from_reached(gap: Gap, known: Known) -> Gap:
+    """Return a gap that begins where the stored readings end, if that is earlier.
+
+    The relay knows of damage in the spool only when its neighbours were appended.
+    """
+    if gap.cause != GapCause.LOG_DAMAGED:
+        return gap
+    return replace(gap, start=min(gap.start, known.reached.get(gap.server, gap.start)))
 
 
 def _batches(block: Block, known: Known) -> tuple[dict[str, Context], list[Seen]]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from shared.bus import Damaged, Position, Record
-from shared.domain import Gap, Kind, SubscriptionState, Topic
+from shared.domain import Gap, GapCause, Kind, SubscriptionState, Topic
 from shared.plant import PlantInvalid, parse_plant
 from shared.readings import Block
 from shared.store.events import Said
@@ -96,9 +96,20 @@ class Entry:
         return len(self.meaning.block) if isinstance(self.meaning, Readings) else 0
 
     @property
+    def tells_damage(self) -> bool:
+        """Whether it stands for records that were damaged: here, or in the spool."""
+        meaning = self.meaning
+        if isinstance(meaning, Gap):
+            return meaning.cause == GapCause.LOG_DAMAGED
+        return isinstance(meaning, Damaged)
+
+    @property
     def stands_alone(self) -> bool:
-        """Whether it gets a transaction of its own: what follows depends on it."""
-        return isinstance(self.meaning, ConfigurationRecord | Damaged)
+        """Whether it gets a transaction of its own: it depends on what is stored.
+
+        Of a configuration it is what follows that depends.
+        """
+        return isinstance(self.meaning, ConfigurationRecord) or self.tells_damage
 
 
 def read(source: Record | Damaged) -> Entry:

@@ -17,11 +17,11 @@ from services.ingest.archive.entries import (
 )
 from services.ingest.archive.letters import MAX_RAW_BYTES
 from shared.bus import Damaged, Message, Position, Record, TopicPartition
-from shared.domain import GapCause, Origin
+from shared.domain import Gap, GapCause, Origin
 from shared.plant import digest
 from shared.readings import merge
 from shared.store.configuration import KnownPlant, Role
-from shared.wire import ConfigurationRecord, encode_configuration
+from shared.wire import ConfigurationRecord, encode_configuration, encode_gap
 from tests.neighbours.made import NOON_US, PLANT, made_block, made_message
 
 AT = TopicPartition("plant", 3)
@@ -147,6 +147,27 @@ def test_damage_begins_where_the_stored_readings_end_in_source_time() -> None:
         ("dcs", 400, 900),
         ("pat", 700, 900),
     }
+
+
+@pytest.mark.parametrize(
+    ("cause", "reached", "start"),
+    [
+        (GapCause.LOG_DAMAGED, 400, 400),
+        (GapCause.LOG_DAMAGED, 800, 700),
+        (GapCause.COLLECTOR_DOWN, 400, 700),
+    ],
+)
+def test_damage_that_the_relay_met_begins_there_as_well(
+    cause: GapCause, reached: int, start: int
+) -> None:
+    gap = Gap("dcs", cause, start=700, end=900)
+    found = entries(Message(*encode_gap(gap)), made_message(made_block(1)))
+    alone = cause == GapCause.LOG_DAMAGED
+    assert [len(portion) for portion in portions(found, 50)] == (
+        [1, 1] if alone else [2]
+    )
+    knows = replace(known(), reached={"dcs": reached, "pat": 1})
+    assert prepare(found[:1], knows).content.gaps == (replace(gap, start=start),)
 
 
 def test_what_is_stored_is_left_out_but_damage_at_the_edge_is_not() -> None:
