@@ -126,4 +126,5 @@ async def test_run_watches_the_plant_of_a_file(server: str, tmp_path: Path) -> N
             process.send_signal(signal.SIGTERM)
     assert await process.wait() == 0
     assert [event["event"] for event in events] == ["up", "live", "end"]
-    assert set(events[-1]["restarts"]) == {"collector", "archiver", "api"}
+    services = {"collector", "archiver", "monitor", "api"}
+    assert set(events[-1]["restarts"]) == services
