@@ -45,13 +45,16 @@ class SmallDisk:
         shutil.rmtree(self.folder)
 
     def fill(self, pids: Collection[int]) -> None:
-        """Leave no room; `pids` are the processes that write here."""
+        """Leave no room; `pids` are the processes that write here.
+
+        What they delete later is room again, until this is repeated.
+        """
         if not self.own:
             self._limited = pids
             for pid in pids:
                 limit(pid, "1")
             return
-        with (self.folder / "ballast").open("wb", buffering=0) as ballast:
+        with (self.folder / "ballast").open("ab", buffering=0) as ballast:
             for piece in PIECES:
                 with contextlib.suppress(OSError):
                     while ballast.write(bytes(piece)) == piece:
