@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING
 from services.monitor.assigned import Part, Resumed, resume
 from services.monitor.changes import STARTED
 from services.monitor.checkpoint import Checkpoint, encode
-from services.monitor.patience import Patience
 from services.monitor.publish import Name, named
 from shared.bus import Damaged, Message, Position, PositionUnknown, Record
 from shared.bus.open import open_bus
 from shared.configuration import create_topics, latest_configuration
 from shared.domain import Topic, Unavailable
 from shared.events import Change
+from shared.patience import Patience
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence

@@ -17,7 +17,6 @@ from services.ingest.archive.entries import (
     portions,
     read,
 )
-from services.ingest.archive.patience import Patience
 from shared.bus import (
     Damaged,
     Fenced,
@@ -27,6 +26,7 @@ from shared.bus import (
     TopicPartition,
 )
 from shared.domain import Gap, GapCause, Topic, Unavailable
+from shared.patience import Patience
 from shared.readings import empty
 from shared.store.acceptance import EARLIEST_US
 from shared.store.configuration import KnownPlant

@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING
 
 from services.ingest.archive import upkeep
 from services.ingest.archive.archiver import Archiver
-from services.ingest.archive.patience import Patience
 from shared.bus.open import open_bus
 from shared.configuration import create_topics
 from shared.domain import Unavailable
+from shared.patience import Patience
 from shared.store.archive import open_archive
 from shared.store.migrations import wait_for_schema
 
