@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_valida
 
 from shared.checks import NoData, Residual, TagChecks
 from shared.domain import FedbatchError
+from shared.located import Path, field_of, line_of, not_yaml, problem
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -232,10 +233,6 @@ class Plant(_Part):
         return tag.server or vessel.server
 
 
-Path = tuple[int | str, ...]
-"""Where in the file: keys and indices from the top."""
-
-
 def disagreements(plant: Plant) -> list[tuple[Path, str]]:
     """Return what is used twice and which servers are unknown, with their places."""
     seen: dict[tuple[str, object], Path] = {}
@@ -287,7 +284,7 @@ def parse_plant(text: str, source: str = "plant.yaml") -> Plant:
     try:
         body = yaml.load(text, Loader=_Loader)  # noqa: S506  a SafeLoader
     except yaml.YAMLError as error:
-        raise PlantInvalid([_yaml_problem(error, source)]) from error
+        raise PlantInvalid([not_yaml(error, source)]) from error
     if not isinstance(body, dict):
         raise PlantInvalid([f"{source}:1: expected a mapping with site and servers"])
     try:
@@ -295,7 +292,7 @@ def parse_plant(text: str, source: str = "plant.yaml") -> Plant:
     except ValidationError as error:
         tree = yaml.compose(text, Loader=_Loader)
         findings = [f for f in error.errors() if f["loc"] and not _echoes(f, error)]
-        problems = [_problem(finding, tree, source) for finding in findings]
+        problems = [problem(finding, tree, source) for finding in findings]
         raise PlantInvalid(problems or _disagreeing(body, tree, source)) from error
 
 
@@ -316,7 +313,7 @@ def _disagreeing(
     vessels = tuple(Vessel.model_validate(part) for part in body.get("vessels", ()))
     plant = Plant.model_construct(site=body["site"], servers=servers, vessels=vessels)
     return [
-        f"{source}:{_line(tree, path)}: {_field(path)}: {message}"
+        f"{source}:{line_of(tree, path)}: {field_of(path)}: {message}"
         for path, message in disagreements(plant)
     ]
 
@@ -324,47 +321,6 @@ def _disagreeing(
 _Loader: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 """libyaml's, which is ten times as fast, where PyYAML was built with it."""
 _Dumper: type[yaml.SafeDumper] = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
-
-
-def _yaml_problem(error: yaml.YAMLError, source: str) -> str:
-    mark = getattr(error, "problem_mark", None)
-    line = mark.line + 1 if mark is not None else 1
-    what = getattr(error, "problem", None) or str(error)
-    return f"{source}:{line}: not YAML: {what}"
-
-
-def _problem(finding: Any, tree: yaml.Node | None, source: str) -> str:  # noqa: ANN401
-    path = finding["loc"]
-    found = finding["input"]
-    shown = "" if isinstance(found, dict | list) else f" (found {found!r:.60})"
-    message = finding["msg"].removeprefix("Value error, ")
-    return f"{source}:{_line(tree, path)}: {_field(path)}: {message}{shown}"
-
-
-def _field(path: Path) -> str:
-    parts = (f"[{p}]" if isinstance(p, int) else f".{p}" for p in path)
-    return "".join(parts).lstrip(".")
-
-
-def _line(node: yaml.Node | None, path: Path) -> int:
-    """Return the 1-based line of the deepest node on `path` that exists."""
-    line = 1 if node is None else node.start_mark.line + 1
-    for step in path:
-        child = None if node is None else _child(node, step)
-        if child is None:
-            break
-        node, line = child
-    return line
-
-
-def _child(node: yaml.Node, step: int | str) -> tuple[yaml.Node, int] | None:
-    if isinstance(node, yaml.MappingNode):
-        for key, value in node.value:
-            if key.value == step:
-                return value, key.start_mark.line + 1
-    if isinstance(node, yaml.SequenceNode) and step in range(len(node.value)):
-        return node.value[int(step)], node.value[int(step)].start_mark.line + 1
-    return None
 
 
 def render_plant(plant: Plant) -> str:

@@ -112,7 +112,8 @@ def test_an_unknown_column_is_ignored_and_a_missing_one_is_named() -> None:
 @pytest.mark.parametrize("version", ["0", "1"])
 def test_this_version_and_the_one_before_are_read(version: str) -> None:
     headers, value = encode_readings(golden_block(), HEADER)
-    decode_readings({**headers, "wire": version}, value)
+    _, block = decode_readings({**headers, "wire": version}, value)
+    assert_equal(block, golden_block())
 
 
 @pytest.mark.parametrize(
@@ -133,9 +134,10 @@ def test_a_flipped_byte_is_an_error_or_a_block_but_never_a_crash(
     damaged = bytearray(value)
     damaged[place % len(value)] ^= flip
     try:
-        decode_readings(headers, bytes(damaged))
+        header, block = decode_readings(headers, bytes(damaged))
     except NotUnderstood:
         return
+    assert (header, len(block)) == (HEADER, len(golden_block()))
 
 
 @given(st.integers(0, 10_000))
