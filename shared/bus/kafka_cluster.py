@@ -242,3 +242,18 @@ async def connect_consumer(
     async with reaching("consumer"):
         await _start(consumer.start, consumer.stop)
     return consumer
+
+
+async def stop_consumer(consumer: AIOKafkaConsumer) -> None:
+    """Stop a consumer, also while its fetches wait for a broker that is away.
+
+    aiokafka 0.14 cancels a fetch that backs off, awaits it, and lets its cancellation
+    out as if the caller were cancelled, with the connections left open.
+    """
+    try:
+        await consumer.stop()
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is not None and task.cancelling():
+            raise
+        await consumer._client.close()  # noqa: SLF001  nothing public closes it now

@@ -28,7 +28,7 @@ from shared.bus.interface import (
     Record,
     TopicPartition,
 )
-from shared.bus.kafka_cluster import Cluster, connect_consumer, reaching
+from shared.bus.kafka_cluster import Cluster, connect_consumer, reaching, stop_consumer
 from shared.domain import Unavailable
 
 if TYPE_CHECKING:
@@ -182,7 +182,7 @@ class KafkaReader:
 
     async def __aexit__(self, *exc: object) -> None:
         if self._consumer is not None:
-            await self._consumer.stop()
+            await stop_consumer(self._consumer)
 
     async def poll(
         self, *, max_bytes: int, timeout_s: float
@@ -327,7 +327,7 @@ class KafkaConsumer:
         consumer, self._consumer, self._assignment = self._consumer, None, None
         self._fetch.forget(self._fetch.placed)
         if consumer is not None:
-            await consumer.stop()
+            await stop_consumer(consumer)
 
     def _follow(self, assignment: _Assignment) -> None:
         """Forget the places of what was revoked, also when it was assigned again."""

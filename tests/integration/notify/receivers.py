@@ -162,8 +162,11 @@ class MailServer:
             self.logins.append(f"{data.login.decode()}:{data.password.decode()}")
             return AuthResult(success=data.password == b"secret")
 
+        open_now: set[_Dialogue] = set()
+
         def dialogue() -> SMTP:
-            return SMTP(
+            return _Dialogue(
+                open_now,
                 self,
                 hostname="mail.test",
                 tls_context=tls,
@@ -174,6 +177,37 @@ class MailServer:
         server = await loop.create_server(dialogue, "127.0.0.1", self.port)
         async with server:
             yield
+        await asyncio.gather(*(each.hang_up() for each in tuple(open_now)))
+
+
+class _Dialogue(SMTP):
+    """One client's connection, which can be cut and waited for."""
+
+    def __init__(self, open_now: set[_Dialogue], *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self._open_now = open_now
+        self._over = asyncio.Event()
+        self._wire: asyncio.BaseTransport | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Called again after STARTTLS, with what lies over the first transport."""
+        if self._wire is None:
+            self._wire = transport
+            self._open_now.add(self)
+        super().connection_made(transport)
+
+    def connection_lost(self, error: Exception | None) -> None:
+        self._open_now.discard(self)
+        self._over.set()
+        super().connection_lost(error)
+
+    async def hang_up(self) -> None:
+        """Cut the connection; its socket is closed on return."""
+        assert isinstance(self._wire, asyncio.Transport)
+        self._wire.abort()
+        async with asyncio.timeout(10):
+            await self._over.wait()
+        await asyncio.sleep(0)
 
 
 def free_port() -> int:
