@@ -201,18 +201,24 @@ def change(
     state: NDArray[np.float64], q: Rates, around: Environment
 ) -> NDArray[np.float64]:
     """Return d(state)/dt per hour for given rates, shape (8, n)."""
-    viable = state[State.VIABLE]
     out: NDArray[np.float64] = -(around.inflow_lph / state[State.VOLUME]) * state
-    out[State.VIABLE] += (q.growth - q.death) * viable
-    out[State.DEAD] += q.death * viable - q.lysis * state[State.DEAD]
-    out[State.GLUCOSE] += (
-        around.inflow_lph / state[State.VOLUME] * around.glucose_in - q.glucose * viable
-    )
-    out[State.LACTATE] += q.lactate * viable
-    out[State.AMMONIUM] += q.ammonium * viable
-    out[State.ANTIBODY] += q.antibody * viable
-    out[State.CELL_TIME] += viable
+    out[State.GLUCOSE] += around.inflow_lph / state[State.VOLUME] * around.glucose_in
     out[State.VOLUME] = around.inflow_lph
+    out += turnover(state, q)
+    return out
+
+
+def turnover(state: NDArray[np.float64], q: Rates) -> NDArray[np.float64]:
+    """Return what the cells alone do to a state per hour, shape (8, n)."""
+    viable = state[State.VIABLE]
+    out = np.zeros_like(state)
+    out[State.VIABLE] = (q.growth - q.death) * viable
+    out[State.DEAD] = q.death * viable - q.lysis * state[State.DEAD]
+    out[State.GLUCOSE] = -q.glucose * viable
+    out[State.LACTATE] = q.lactate * viable
+    out[State.AMMONIUM] = q.ammonium * viable
+    out[State.ANTIBODY] = q.antibody * viable
+    out[State.CELL_TIME] = viable
     return out
 
 
