@@ -64,6 +64,8 @@ class Cause(StrEnum):
     SHELF_EXPIRED = "shelf-expired"
     RESET = "reset"
     COMMENTED = "commented"
+    WITHDRAWN = "withdrawn"
+    """A new plant.yaml has no such check, or lets it learn anew."""
     REVISED = "revised"
     """Late readings changed what had been said."""
 

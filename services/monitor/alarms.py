@@ -92,6 +92,14 @@ def passed(alarm: Alarm, now: int) -> Step:
     return Step(_unshelved(alarm), Cause.SHELF_EXPIRED)
 
 
+def withdrawn(alarm: Alarm) -> Step:
+    """Return the alarm whose check is no more: normal, whoever had seen it or not."""
+    if alarm.state is _S.NORMAL:
+        return Step(alarm)
+    ended = replace(alarm, state=_S.NORMAL, standing=False, until=None)
+    return Step(ended, Cause.WITHDRAWN)
+
+
 def commanded(alarm: Alarm, command: Command) -> Step:
     """Return the alarm after a person's word; what does not apply changes nothing.
 

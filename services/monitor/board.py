@@ -12,6 +12,7 @@ from shared.events import (
     AlarmState,
     AlarmTransition,
     Cause,
+    Command,
     Explanation,
     Moved,
 )
@@ -20,7 +21,6 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from services.monitor.catalogue import Check
-    from shared.events import Command
 
 COMMANDS_KEPT = 1_000
 """Ids of commands by which a repeat is recognised, per vessel."""
@@ -34,6 +34,16 @@ class Doing:
     since: int
     batch: str | None
     phase: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A plant.yaml that takes effect, as far as it changes alarms."""
+
+    time: int
+    """When it was applied, us UTC."""
+    actor: str
+    comment: str
 
 
 class Board:
@@ -113,15 +123,25 @@ class Board:
             detected_late=True,
         )  # fmt: skip
 
+    def withdrawn(self, checks: Sequence[int], by: Applied) -> list[AlarmTransition]:
+        """End the alarms of checks that are no more, so that none stays for ever."""
+        return [
+            transition
+            for check in checks
+            for transition in self._told(
+                check, alarms.withdrawn(self._alarms[check]), by.time, by
+            )
+        ]
+
     def _told(
-        self, check: int, step: Step, time: int, command: Command | None = None
+        self, check: int, step: Step, time: int, by: Command | Applied | None = None
     ) -> list[AlarmTransition]:
         before = self._alarms[check].state
         self._alarms[check] = step.alarm
         if step.cause is None:
             return []
-        by = {} if command is None else _by(command)
-        return [self._transition(check, step, time, before=before, **by)]
+        said = {} if by is None else _by(by)
+        return [self._transition(check, step, time, before=before, **said)]
 
     def _transition(
         self,
@@ -168,12 +188,9 @@ class Board:
         self.known = state["known"]
 
 
-def _by(command: Command) -> dict[str, Any]:
-    return {
-        "actor": command.actor,
-        "comment": command.comment,
-        "until": command.until,
-    }
+def _by(said: Command | Applied) -> dict[str, Any]:
+    until = said.until if isinstance(said, Command) else None
+    return {"actor": said.actor, "comment": said.comment, "until": until}
 
 
 def _alarm(body: Mapping[str, Any]) -> Alarm:

@@ -15,6 +15,15 @@ if TYPE_CHECKING:
     from shared.plant import Plant, Server, Tag, Vessel
 
 SILENCE = "no-data"
+DETECTORS = {
+    Limit: "limits",
+    Rate: "rates",
+    Frozen: "frozen",
+    Noise: "scatters",
+    NoData: "silences",
+    Residual: "residuals",
+}
+"""Detector by kind of check; names of Bench."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +43,11 @@ class Check:
     expected: str
     unit: str = ""
     simulated: bool = False
+
+    @property
+    def detector(self) -> str:
+        """Name of the detector that decides, as the bench has it."""
+        return DETECTORS[type(self.settings)]
 
     @property
     def advisory(self) -> bool:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from shared.events import Change
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from pydantic import BaseModel
 
@@ -17,8 +17,8 @@ if TYPE_CHECKING:
 
 CONFIGURATION = "configuration"
 BEGINS_ANEW = "checks-begin-anew"
-"""A new configuration changed a vessel's checks: timers, models and alarms of that
-vessel start from nothing."""
+"""A new configuration changed what learned checks of a vessel learn from: these start
+from nothing."""
 STARTED = "monitor-started"
 RELEARNS = "monitor-relearns"
 """The monitor lost what it knew of a partition and reads its past again."""
@@ -47,15 +47,25 @@ def configuration_change(
     )
 
 
-def begins_anew(record: ConfigurationRecord, vessel: str, why: str) -> Change:
-    """Return that a vessel's checks start from nothing, so that it is not silent."""
+def begins_anew(
+    record: ConfigurationRecord, vessel: str, checks: Sequence[str]
+) -> Change:
+    """Return which learned checks of a vessel start from nothing, so that it is said.
+
+    Others go on: a new limit, delay or priority is a new setting of the same check.
+    """
     return Change(
         what=BEGINS_ANEW,
         time=record.applied_at,
         actor=record.actor,
         old="",
         new=record.sha256,
-        details={"vessel": vessel, "why": why, "state": "warming"},
+        details={
+            "vessel": vessel,
+            "checks": ", ".join(checks),
+            "why": "what was learned belongs to other settings or another tag",
+            "state": "warming",
+        },
     )
 
 

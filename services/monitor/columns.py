@@ -57,6 +57,11 @@ class TagColumns:
         fresh[judged] = True
         return Seen(fresh, self.time, self.value, self.lived)
 
+    def held(self) -> Seen:
+        """Return what is known now as if it were seen anew."""
+        fresh = self.holds & ~np.isnan(self.value)
+        return Seen(fresh, self.time, self.value, self.lived)
+
     def hold(self, until: int, alive: NDArray[np.bool_]) -> None:
         """Let values hold until a time, us UTC, where their source is alive."""
         step = np.where(self.holds & alive, np.maximum(until - self.time, 0), 0)

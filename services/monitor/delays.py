@@ -86,6 +86,10 @@ class Delays:
         """Let an on-delay that ran out at `lived`, us, run once more."""
         self.due[check] = lived + max(self._delays[check].on_us, 1_000_000)
 
+    def overdue(self, check: int, lived: int) -> None:
+        """Let a timer that a shorter delay ended before `lived`, us, end there."""
+        self.due[check] = max(int(self.due[check]), lived)
+
     def ripe(self, check: int) -> Ripe:
         """Take it that a timer ran out, and return what that means."""
         delay = self._delays[check]

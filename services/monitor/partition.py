@@ -12,12 +12,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from services.monitor.batches import BatchWatch
+from services.monitor.board import Applied
 from services.monitor.changes import begins_anew, configuration_change
-from services.monitor.detectors.models import ModelUnusable
 from services.monitor.detectors.residual import SnapshotUnknown
 from services.monitor.liveness import Proofs, patience_us
 from services.monitor.reorder import Instant, Passed, Reorder
-from services.monitor.vessel import StateUnusable, VesselWatch
+from services.monitor.vessel import VesselWatch
 from shared.domain import Kind, Origin
 from shared.plant import PlantInvalid, parse_plant
 from shared.store.acceptance import sort_out
@@ -77,21 +77,16 @@ class Watched:
                 events += self._instant(due)
         return events
 
-    def follow(self, old: Watched) -> str:
+    def follow(self, old: Watched, by: Applied) -> tuple[list[Event], list[str]]:
         """Go on from the same vessel as another configuration had it.
 
         Returns:
-            Why its checks begin anew; empty where they go on.
+            The events of its taking effect, and the checks that learn anew.
         """
         rows, clocks = old.reorder.waiting()
         self.reorder.restore(old.reorder.marks, rows, clocks, old.reorder.last())
         self.batches.restore(old.batches.state())
-        self.watch.context(self.batches.since, self.batches.batch, self.batches.phase)
-        try:
-            self.watch.restore(old.watch.state())
-        except (StateUnusable, ModelUnusable) as error:
-            return str(error)
-        return ""
+        return self.watch.follow(old.watch, by)
 
     def _instant(self, instant: Instant) -> list[Event]:
         context = self._context(instant.block)
@@ -210,37 +205,57 @@ class PartitionWatch:
         before, old = self.configuration, self.plant
         if before is not None and new.sha256 == before.sha256:
             return []
-        anew = self.configure(new)
-        events: list[Event] = []
+        told = self.configure(new)
         if self.partition == 0 and self.plant is not None:
             # every partition has the record; one of them says so
-            events.append(configuration_change(before, old, new, self.plant))
-        return events + [begins_anew(new, *found) for found in sorted(anew.items())]
+            return [configuration_change(before, old, new, self.plant), *told]
+        return told
 
-    def configure(self, record: ConfigurationRecord) -> dict[str, str]:
-        """Follow a configuration; vessels that it does not change go on as they were.
+    def configure(self, record: ConfigurationRecord) -> list[Event]:
+        """Follow a configuration: each check that it still has goes on as it was.
 
         Returns:
-            The known vessels whose checks begin anew, and why.
+            The ends of alarms whose checks are no more, and which checks learn anew.
 
         Raises:
             PlantInvalid, SnapshotUnknown: nothing has changed.
         """
         plant = parse_plant(record.text, f"configuration version {record.version}")
-        vessels: dict[str, Watched] = {}
-        anew: dict[str, str] = {}
-        for vessel, servers in self._vessels_with_servers(plant):
-            old = self.vessels.get(vessel.name)
-            if old is None or (old.vessel, old.servers) != (vessel, servers):
-                new = self._watched(plant, vessel, servers)
-                why = "" if old is None else new.follow(old)
-                anew |= {vessel.name: why} if why else {}
-                old = new
-            vessels[vessel.name] = old
+        vessels = {
+            vessel.name: self._next(plant, vessel, servers)
+            for vessel, servers in self._vessels_with_servers(plant)
+        }
+        events = self._take_over(vessels, record)
         self.configuration, self.plant, self.vessels = record, plant, vessels
         self.proofs.follow(plant, self.partition)
         self._follow_tags()
-        return anew
+        return events
+
+    def _next(
+        self, plant: Plant, vessel: Vessel, servers: tuple[Server, ...]
+    ) -> Watched:
+        """Return the vessel as it is if nothing of it changes, else a new one."""
+        old = self.vessels.get(vessel.name)
+        if old is not None and (old.vessel, old.servers) == (vessel, servers):
+            return old
+        return self._watched(plant, vessel, servers)
+
+    def _take_over(
+        self, vessels: Mapping[str, Watched], record: ConfigurationRecord
+    ) -> list[Event]:
+        """Let vessels go on from what is known of them; end what is no more."""
+        words = f"no such check in version {record.version} of plant.yaml"
+        by = Applied(record.applied_at, record.actor, words)
+        events: list[Event] = []
+        for name, old in self.vessels.items():
+            new = vessels.get(name)
+            if new is None:
+                events += old.watch.withdrawn(None, by)
+            elif new is not old:
+                told, anew = new.follow(old, by)
+                events += told
+                events += [begins_anew(record, name, anew)] if anew else []
+        return events
 
     def _vessels_with_servers(
         self, plant: Plant

@@ -14,10 +14,12 @@ import numpy as np
 
 from services.monitor.bench import Bench
 from services.monitor.board import Board, Doing
+from services.monitor.carry import Numbered, carried, places
 from services.monitor.catalogue import checks, numbers, outer
 from services.monitor.columns import Layer, Rows, TagColumns, ids_of
 from services.monitor.delays import Delays, Ripe, edge_from_json, edge_to_json
 from services.monitor.detectors.residual import Phase
+from services.monitor.detectors.seen import NEVER
 from services.monitor.explain import Surroundings, explain
 from services.monitor.history import STEP_US, History
 from services.monitor.late import late_excursions
@@ -30,6 +32,7 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
+    from services.monitor.board import Applied
     from services.monitor.detectors.seen import Sighting
     from shared.events import Command
     from shared.plant import Plant, Server, Vessel
@@ -182,6 +185,43 @@ class VesselWatch:
             )
             for edge in found
         ]
+
+    def follow(self, old: VesselWatch, by: Applied) -> tuple[list[Event], list[str]]:
+        """Go on from the same vessel as another configuration had it.
+
+        Args:
+            old: what was known until now; of no use afterwards.
+            by: the configuration, for the record.
+
+        Returns:
+            The events of its taking effect, and the names of those checks that learn
+            anew, since what was learned belongs to other settings.
+        """
+        mine, theirs = self.numbered(), old.numbered()
+        self.restore(carried(self.state(), old.state(), mine, theirs))
+        kept = set(places(theirs.checks, mine.checks).values())
+        events = old.withdrawn(
+            [n for n in range(len(theirs.checks)) if n not in kept], by
+        )
+        for check in np.flatnonzero(self._delays.due < NEVER).tolist():
+            self._delays.overdue(check, self._lived(check)[0])
+        for sighting in self._raw:
+            if sighting is not None:
+                self._edges([sighting])
+        self._edges(self._bench.limits.see(self._columns.held()))
+        known = {check.name for check in theirs.checks}
+        again = {theirs.checks[n].name for n in kept}
+        anew = [c.name for c in mine.checks if c.name in known - again]
+        return [*events, *_ordered(self._ripe_tags())], anew
+
+    def withdrawn(self, checks: Sequence[int] | None, by: Applied) -> list[Event]:
+        """End the alarms of checks that are no more; None: of all."""
+        every = range(len(self._checks)) if checks is None else checks
+        return [*self._board.withdrawn(every, by)]
+
+    def numbered(self) -> Numbered:
+        """Return checks and tags in the order of their numbers."""
+        return Numbered(self._checks, self._ids.tolist())
 
     def snapshot(self, residual: str) -> tuple[str, str]:
         """Return SHA-256 and text of a residual's model, to be approved and frozen.

@@ -33,7 +33,15 @@ from tests.integration.monitor.monitored import (
     said_live,
     seen_up_to,
 )
-from tests.neighbours.story import NOON_US, S_US, clock, records, told
+from tests.neighbours.story import (
+    NOON_US,
+    S_US,
+    YAML,
+    clock,
+    configuration,
+    records,
+    told,
+)
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -146,7 +154,8 @@ async def test_a_command_sent_while_the_monitor_is_down_takes_effect_when_it_ret
 
 
 async def test_a_replay_gives_the_live_journal(tmp_path: Path) -> None:
-    messages = told(0, 90)
+    tighter = configuration(YAML.replace("value: 37.5, on_delay_s: 3", "value: 37"), 2)
+    messages = [*told(0, 40), tighter, *told(40, 90)]
     count = len(undisturbed(messages))
     async with open_log(tmp_path) as bus:
         async with monitor_process(tmp_path) as process:

@@ -53,6 +53,9 @@ class Width:
 class Model(Protocol):
     """What a detector keeps of a residual."""
 
+    width: Width
+    """As plant.yaml has it now; not learned."""
+
     @property
     def ready(self) -> bool:
         """Whether enough was learned to judge."""
@@ -77,7 +80,7 @@ class EwmaBand:
     """
 
     def __init__(self, width: Width) -> None:
-        self._width = width
+        self.width = width
         self._past = stats.Var()
         self._fast = stats.EWMean(fading_factor=FAST)
 
@@ -100,7 +103,7 @@ class EwmaBand:
         if not self.ready:
             return 0.0
         change = float(self._fast.get()) - float(self._past.mean.get())
-        return self._width.away(change) / self._half()
+        return self.width.away(change) / self._half()
 
     def band(self) -> tuple[float, float]:
         """Return the expected lowest and highest value."""
@@ -109,7 +112,7 @@ class EwmaBand:
 
     def _half(self) -> float:
         sigma = float(np.sqrt(float(self._past.get())))
-        return max(self._width.sigmas * sigma, self._width.least, 1e-9)
+        return max(self.width.sigmas * sigma, self.width.least, 1e-9)
 
 
 class ChangePoint(EwmaBand):
@@ -141,7 +144,7 @@ class LaggedBand:
     """
 
     def __init__(self, width: Width, lag: int, settle: int) -> None:
-        self._width = width
+        self.width = width
         self._settle = max(settle, FEWEST)
         self._values: deque[float] = deque(maxlen=max(lag, self._settle))
         self._fast = stats.EWMean(fading_factor=FAST)
@@ -166,7 +169,7 @@ class LaggedBand:
         if not self.ready:
             return 0.0
         middle, half = self._past()
-        return self._width.away(float(self._fast.get()) - middle) / half
+        return self.width.away(float(self._fast.get()) - middle) / half
 
     def band(self) -> tuple[float, float]:
         """Return the expected lowest and highest value."""
@@ -178,7 +181,7 @@ class LaggedBand:
     def _past(self) -> tuple[float, float]:
         """Return the mean of what was then, and half the band's width."""
         then = np.array(list(islice(self._values, self._settle)))
-        half = max(self._width.sigmas * float(then.std()), self._width.least, 1e-9)
+        half = max(self.width.sigmas * float(then.std()), self.width.least, 1e-9)
         return float(then.mean()), half
 
 
@@ -210,7 +213,7 @@ class UpperBand(EwmaBand):
         if not self.ready or self._seen < ROLLING:
             return 0.0
         change = float(self._latest.get()) - float(self._reference.get())
-        return self._width.away(change) / self._half()
+        return self.width.away(change) / self._half()
 
     def band(self) -> tuple[float, float]:
         """Return the expected lowest and highest quantile."""
@@ -220,7 +223,7 @@ class UpperBand(EwmaBand):
 
 def new(residual: Residual) -> Model:
     """Return an unlearned model as plant.yaml asks for it."""
-    width = Width(residual.sensitivity, residual.band, residual.side)
+    width = width_of(residual)
     if residual.detector == "adwin":
         return ChangePoint(width, drift.ADWIN())
     if residual.detector == "page-hinkley":
@@ -233,6 +236,11 @@ def new(residual: Residual) -> Model:
         )
         return LaggedBand(width, *windows)
     return EwmaBand(width)
+
+
+def width_of(residual: Residual) -> Width:
+    """Return the band that plant.yaml asks for."""
+    return Width(residual.sensitivity, residual.band, residual.side)
 
 
 def to_text(model: Model) -> str:

@@ -179,6 +179,7 @@ class Watched:
         self._begun, self._on, self._anew, self._entered = state[3:7]
         self._window, total, good, self._spoilt = state[7:]
         self.model = models.from_text(model)
+        self.model.width = models.width_of(self.check.residual)
         self._total = np.array(total, float)
         self._good = np.array(good, np.int64)
 
@@ -252,4 +253,6 @@ def _model(check: ResidualCheck, snapshots: Mapping[str, str]) -> Model:
             f"residual {residual.name!r}: expected a snapshot with SHA-256 "
             f"{residual.snapshot}, found {found if text else 'none'}"
         )
-    return models.from_text(text)
+    model = models.from_text(text)
+    model.width = models.width_of(residual)
+    return model
