@@ -6,7 +6,9 @@ import asyncio
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import Depends, FastAPI, params
+from fastapi.dependencies.utils import get_flat_params
+from starlette.requests import HTTPConnection
 
 from services.api.commands import Commands
 from services.api.directory import Directory
@@ -127,21 +129,25 @@ async def _beside(
         await asyncio.wait([task])
 
 
-def _only_known_parameters(request: Request) -> None:
+def _only_known_parameters(connection: HTTPConnection) -> None:
     """Refuse a parameter that the path does not have, naming the nearest."""
-    known = _parameters(request)
-    for name in request.query_params:
+    known = _parameters(connection)
+    for name in connection.query_params:
         if known is not None and name not in known:
             said = f"parameter {name!r}: expected one of {', '.join(sorted(known))}"
             said += hint(nearest(name, known, 1))
             raise Problem(400, "unknown-parameter", "No such parameter", said)
 
 
-def _parameters(request: Request) -> set[str] | None:
+def _parameters(connection: HTTPConnection) -> set[str] | None:
     """Return the names of the path's query parameters; None for a path of no API."""
-    paths: dict[str, Any] = request.app.openapi()["paths"]
-    path = paths.get(getattr(request.scope["route"], "path_format", ""))
+    scope = connection.scope
+    if scope["type"] == "websocket":
+        known = get_flat_params(scope["route"].dependant)
+        return {e.alias for e in known if isinstance(e.field_info, params.Query)}
+    paths: dict[str, Any] = connection.app.openapi()["paths"]
+    path = paths.get(getattr(scope["route"], "path_format", ""))
     if path is None:
         return None
-    parameters = path[request.method.lower()].get("parameters", ())
+    parameters = path[scope["method"].lower()].get("parameters", ())
     return {each["name"] for each in parameters if each["in"] == "query"}

@@ -143,6 +143,11 @@ class Listener:
         self._waiting.append(wanted)
         self._there.set()
 
+    @property
+    def is_drained(self) -> bool:
+        """Whether everything that it was offered has been taken, and nothing lost."""
+        return not self._waiting and not self._lost
+
     async def take(self) -> Fresh | Lost | None:
         """Return what waits longest; None when there will be no more."""
         while not self._waiting:

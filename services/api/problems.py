@@ -7,7 +7,10 @@ from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 import orjson
-from fastapi.exceptions import RequestValidationError
+from fastapi.exceptions import (
+    RequestValidationError,
+    WebSocketRequestValidationError,
+)
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
 
@@ -90,13 +93,14 @@ def answer_problems(app: FastAPI) -> None:
     for situation in refusals:
         app.add_exception_handler(situation, asked_wrongly)
     app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(WebSocketRequestValidationError, _invalid)
     app.add_exception_handler(HTTPException, _refused)
     app.add_exception_handler(Exception, _failed)
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
     findings: list[Any] = []
-    if isinstance(error, RequestValidationError):
+    if isinstance(error, RequestValidationError | WebSocketRequestValidationError):
         findings = list(error.errors())
     said = (
         f"{finding['loc'][-1]}: {finding['msg']} (found {finding['input']!r:.80})"

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
-from fastapi import Request
+from starlette.requests import HTTPConnection
 
 from services.api.problems import Problem
 
@@ -58,25 +59,40 @@ OPEN, READ = needs(Right.OPEN), needs(Right.READ)
 COMMENT, ACT = needs(Right.COMMENT), needs(Right.ACT)
 
 
+@dataclass(frozen=True, slots=True)
+class Needs:
+    """Dependency by which a WebSocket route names its right; it has no OpenAPI."""
+
+    right: Right
+
+    def __call__(self) -> None:
+        """Check nothing: `admitted` does, for every route."""
+
+
 def right_of(route: object) -> Right | None:
     """Return the right that a route needs; None where it names none."""
+    for each in getattr(route, "dependencies", ()):
+        if isinstance(each.dependency, Needs):
+            return each.dependency.right
     said = (getattr(route, "openapi_extra", None) or {}).get(_RIGHT)
     return None if said is None else Right(said)
 
 
-def admitted(request: Request) -> None:
-    """Refuse the request unless its role has the right that its route names.
+def admitted(connection: HTTPConnection) -> None:
+    """Refuse the connection unless its role has the right that its route names.
 
     Raises:
         Problem: 403 with the roles that may.
     """
-    right = right_of(request.scope.get("route"))
+    scope = connection.scope
+    right = right_of(scope.get("route"))
     allowed = frozenset() if right is None else GRANTED[right]
-    role: Role | None = request.scope.get("role")
+    role: Role | None = scope.get("role")
     if right is Right.OPEN or role in allowed:
         return
     said = (
-        f"role {role} may not {request.method} {request.url.path}: expected one of "
+        f"role {role} may not {scope.get('method', 'open')} {connection.url.path}: "
+        f"expected one of "
         f"{', '.join(sorted(allowed)) or 'none, the route names no right'}"
     )
     raise Problem(403, "role", "This role may not do that", said)

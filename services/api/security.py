@@ -26,9 +26,11 @@ class Admission:
     """ASGI middleware that answers those who may not ask.
 
     With keys: a request needs one of them as its bearer; it gets its name as `subject`
-    and its role. Without: its Host must be a loopback name and its Origin, if it has
-    one, the same place, so that no web page that the user happens to visit can read the
-    plant or command it (DNS rebinding); then everything is allowed.
+    and its role; a WebSocket that has an Origin must come from the API itself, because
+    no browser asks us before it opens one. Without: its Host must be a loopback name
+    and its Origin, if it has one, the same place, so that no web page that the user
+    happens to visit can read the plant or command it (DNS rebinding); then everything
+    is allowed.
     """
 
     def __init__(self, app: ASGIApp, settings: ApiSettings) -> None:
@@ -41,7 +43,7 @@ class Admission:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Pass the request on, or answer why not."""
-        if scope["type"] != "http":
+        if scope["type"] not in {"http", "websocket"}:
             await self._app(scope, receive, send)
             return
         headers, path = Headers(scope=scope), scope["path"]
@@ -53,7 +55,9 @@ class Admission:
                 scope["role"] = self._roles.get(subject, Role.VIEWER)
             elif path not in _OPEN:
                 refusal = (401, "key", "A key is needed", _KEY_EXPECTED)
-        elif said := _foreign(headers):
+            if scope["type"] == "websocket" and (said := _foreign_origin(headers)):
+                refusal = (403, "foreign", "No other page may listen", said)
+        elif said := _foreign_host(headers) or _foreign_origin(headers):
             refusal = (403, "foreign", "Only this machine may ask", said)
         else:
             scope["role"] = Role.ADMIN
@@ -74,15 +78,21 @@ class Admission:
 _KEY_EXPECTED = "expected the header `Authorization: Bearer <key>` with a key we know"
 
 
-def _foreign(headers: Headers) -> str:
-    """Return what is wrong with Host or Origin; empty when nothing is."""
-    host, origin = headers.get("host", ""), headers.get("origin")
+def _foreign_host(headers: Headers) -> str:
+    """Return what is wrong with Host; empty when it is this machine."""
+    host = headers.get("host", "")
     try:
         name = urlsplit(f"//{host}").hostname
     except ValueError:
         name = None
     if name not in _LOOPBACK:
         return f"Host {host!r}: expected localhost, 127.0.0.1 or [::1]"
+    return ""
+
+
+def _foreign_origin(headers: Headers) -> str:
+    """Return what is wrong with Origin; empty when it is ours or there is none."""
+    host, origin = headers.get("host", ""), headers.get("origin")
     if origin is not None and origin not in {f"http://{host}", f"https://{host}"}:
         return f"Origin {origin!r}: expected the API itself, http://{host}"
     return ""

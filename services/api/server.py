@@ -22,6 +22,8 @@ _log = logging.getLogger(__name__)
 
 _LAST_ANSWERS_S = 5
 """How long answers under way may take when we stop."""
+_HEARD_BYTES = 4096
+"""Most that a WebSocket client may say at once; nothing is expected of it."""
 
 
 class PortTaken(FedbatchError):  # noqa: N818
@@ -65,7 +67,9 @@ async def serve(settings: ApiSettings, listener: socket.socket | None = None) ->
             log_config=None,
             access_log=False,
             lifespan="on",
-            ws="none",
+            ws="websockets-sansio",
+            ws_max_size=_HEARD_BYTES,
+            ws_per_message_deflate=False,
             server_header=False,
             ssl_certfile=files[0],
             ssl_keyfile=files[1],

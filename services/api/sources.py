@@ -5,7 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Annotated
 
-from fastapi import Depends, Request
+from fastapi import Depends
+from starlette.requests import HTTPConnection
 
 from shared.domain import Unavailable
 
@@ -42,9 +43,9 @@ class Sources:
             return self.directory.seen
 
 
-def sources(request: Request) -> Sources:
+def sources(connection: HTTPConnection) -> Sources:
     """Return what the app opened when it started."""
-    opened: Sources = request.app.state.sources
+    opened: Sources = connection.app.state.sources
     return opened
 
 

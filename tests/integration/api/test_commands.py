@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from pydantic import SecretStr, ValidationError
+from websockets.asyncio.client import connect
+from websockets.exceptions import InvalidStatus
 
 from services.api.app import PARTS, create_app
 from services.api.moments import iso, now_us
@@ -37,6 +39,7 @@ RESTRICTED = {
     "POST /alarms/{alarm}/comment": ACTING | {"qa"},
 }
 """Who may; every other path may be read by all who have a key."""
+SOCKET = "WEBSOCKET"
 OPEN = {"GET /health/live", "GET /health/ready"}
 
 
@@ -227,7 +230,7 @@ def every_route(settings: ApiSettings) -> Iterator[tuple[str, str]]:
     walk(app.routes)
     assert len(routes) == sum(len(part.router.routes) for part in PARTS)
     for route in routes:
-        for method in route.methods:
+        for method in getattr(route, "methods", (SOCKET,)):
             yield method, route.path
 
 
@@ -245,6 +248,8 @@ async def test_every_route_is_refused_to_everyone_who_may_not(
             async def status(
                 headers: dict[str, str], method: str = method, path: str = path
             ) -> int:
+                if method == SOCKET:
+                    return await opened(client, path, headers)
                 asking = client.http.stream(method, path, headers=headers)
                 async with asking as answer:
                     return answer.status_code
@@ -260,7 +265,19 @@ async def test_every_route_is_refused_to_everyone_who_may_not(
             }
             assert may == RESTRICTED.get(name, {*ROLES, "nobody"}), name
     assert seen > RESTRICTED.keys() | OPEN
-    assert {name for name in seen if not name.startswith("GET")} == set(RESTRICTED)
+    reading = tuple(f"{method} /" for method in ("GET", "HEAD", SOCKET))
+    assert {name for name in seen if not name.startswith(reading)} == set(RESTRICTED)
+    assert f"{SOCKET} /stream" in seen
+
+
+async def opened(client: Client, path: str, headers: dict[str, str]) -> int:
+    """Return the status with which a WebSocket is answered."""
+    url = str(client.http.base_url).replace("http", "ws", 1).rstrip("/") + path
+    try:
+        async with connect(url, proxy=None, additional_headers=headers):
+            return 101
+    except InvalidStatus as refused:
+        return refused.response.status_code
 
 
 async def test_the_actor_of_a_command_is_whose_key_it_was(

@@ -87,7 +87,7 @@ async def streaming(
         assert answer.status_code == 200
         events = _events(answer.aiter_lines())
         if last is None:
-            assert await anext(events) == {"comment": "following"}
+            assert (await anext(events))["comment"] == "following"
         yield events
 
 
@@ -166,7 +166,7 @@ async def test_a_client_that_comes_back_gets_what_it_missed(
             break
     async with streaming(api, last) as events:
         missed = [(await anext(events))["data"]["value"] for _ in range(5)]
-        assert await anext(events) == {"comment": "following"}
+        assert (await anext(events))["comment"] == "following"
         await plant.log(block((1, 6, 6.0)))
         after = await anext(events)
     assert missed == [[1.0], [2.0], [3.0], [4.0], [5.0]]
@@ -182,7 +182,7 @@ async def test_a_place_of_another_log_is_said_to_be_lost(
     epoch = plant.next.epoch if plant.next else ""
     async with streaming(api, last.replace(epoch, "another")) as events:
         lost = await anext(events)
-        assert await anext(events) == {"comment": "following"}
+        assert (await anext(events))["comment"] == "following"
     assert (lost["event"], lost["data"]["count"]) == ("lost", None)
     assert "another" in lost["data"]["reason"]
     assert lost["id"] == last

@@ -76,6 +76,20 @@ async def test_the_python_example_reads_every_page(
 ) -> None:
     await _fill(plant)
     base = str(api.http.base_url).rstrip("/")
-    (example,) = examples("python")
+    example, _ = examples("python")
     said = await _run(sys.executable, "-c", f"API = {base!r}\n{example}")
     assert re.search(r"BR101/AIC-101.PV 1[78]\d\d readings", said), said
+
+
+async def test_the_websocket_example_hears_what_is_logged(
+    plant: StoredPlant, api: Client
+) -> None:
+    base = str(api.http.base_url).rstrip("/")
+    _, example = examples("python")
+    running = asyncio.create_task(
+        _run(sys.executable, "-c", f"API = {base!r}\n{example}")
+    )
+    while not running.done():  # it may begin to follow at any time
+        await plant.log(block((2, 0, 7.0)))
+        await asyncio.wait([running], timeout=0.05)
+    assert running.result() == "readings ['BR101/AIC-101.PV']\n"
