@@ -13,6 +13,7 @@ import pytest
 from services.ingest.opcua.subscription import utc_now
 from shared.domain import GapCause
 from tests.integration.collect.collected import (
+    HEARTBEAT,
     PARTITIONS,
     Collected,
     check_balance,
@@ -86,6 +87,10 @@ async def test_kill_9_leaves_one_gap_of_its_time_and_nothing_double(
     assert gap.end - gap.start <= up - before + 2 * INTERVAL_US
     last = max(r.time for r in collected.process())
     check_balance(collected, [s for s in instrument.sent if s[1] <= last])
+    of_vessels = [r for r in collected.readings if r.tag != HEARTBEAT]
+    assert collected.counts["spooled"] == len(of_vessels)
+    others = collected.counts["duplicate"] + collected.counts["quarantined"]
+    assert collected.counts["seen"] == len(of_vessels) + others
     keys = [(r.tag, r.time, r.tie) for r in collected.process()]
     assert len(keys) == len(set(keys))
 

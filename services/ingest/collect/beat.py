@@ -7,6 +7,7 @@ import functools
 import logging
 from typing import TYPE_CHECKING
 
+from services.ingest.collect.recount import marked
 from services.ingest.opcua.subscription import utc_now
 from shared.bus import Message
 from shared.wire import Clock, encode_clock, encode_ledger, encode_liveness
@@ -119,4 +120,5 @@ class Beat:
         counts = self._ledgers[name].take(plan.vessel)
         for number in {partition[count.vessel] for count in counts}:
             mine = [c for c in counts if partition[c.vessel] == number]
-            self._writer.put(number, Message(*encode_ledger(mine)))
+            counted = self._writer.done_before(number)
+            self._writer.put(number, marked(encode_ledger(mine), name, counted))

@@ -12,6 +12,7 @@ from services.ingest.collect.ledger import Ledger
 from services.ingest.collect.losses import Losses
 from services.ingest.collect.memory import MemoryFile, ServerMemory, recall
 from services.ingest.collect.plan import Layout, Plan, plans
+from services.ingest.collect.recount import read_uncounted
 from services.ingest.collect.recovery import read_tail
 from services.ingest.collect.server import Collection
 from services.ingest.collect.writer import Writer
@@ -26,10 +27,11 @@ from shared.wire import encode_gap, encode_subscriptions
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
 
+    from services.ingest.collect.recount import Uncounted
     from services.ingest.collect.recovery import Tail
     from services.ingest.collect.settings import CollectorSettings
     from services.ingest.opcua.security import Identity
-    from shared.bus import Bus
+    from shared.bus import Bus, Position
     from shared.wire import ConfigurationRecord
 
 _log = logging.getLogger(__name__)
@@ -48,7 +50,7 @@ class Collector:
     holds; each has one task in `_group`.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  composed in one place
         self,
         settings: CollectorSettings,
         writer: Writer,
@@ -57,6 +59,7 @@ class Collector:
         group: asyncio.TaskGroup,
         dead_letter: Callable[[dict[str, str], bytes], None],
         tail: Tail,
+        uncounted: Uncounted,
     ) -> None:
         self._settings = settings
         self._writer = writer
@@ -64,6 +67,7 @@ class Collector:
         self._group = group
         self._dead_letter = dead_letter
         self._tail = tail
+        self._uncounted = uncounted
         self._identity: Identity = own_identity(settings.spool / "certificates")
         self._memories = recall(settings.spool)
         self._collections: dict[str, Collection] = {}
@@ -138,6 +142,7 @@ class Collector:
             dead_letter=self._dead_letter,
             tail=self._tail.pop(name, ()),
         )
+        intake.recount(self._uncounted.pop(name, ()))
         self._collections[name] = collection
         self._tasks[name] = self._group.create_task(collection.run(), name=name)
 
@@ -170,7 +175,7 @@ async def collect(
     settings: CollectorSettings,
     *,
     plant: Bus,
-    append: Callable[[TopicPartition, Sequence[Message]], Awaitable[object]],
+    append: Callable[[TopicPartition, Sequence[Message]], Awaitable[Position]],
     first: ConfigurationRecord,
     configurations: Callable[[int], Awaitable[ConfigurationRecord]],
 ) -> None:
@@ -186,7 +191,9 @@ async def collect(
     partitions = range(await plant.partitions(Topic.PLANT))
     last = LastReadings()
     tail = await read_tail(plant, partitions, last)
-    async with Writer(append, partitions) as writer, asyncio.TaskGroup() as group:
+    heads = {p: await plant.head(TopicPartition(Topic.PLANT, p)) for p in partitions}
+    uncounted = await read_uncounted(plant, partitions)
+    async with Writer(append, heads) as writer, asyncio.TaskGroup() as group:
         letters = _DeadLetters(plant, group)
         collector = Collector(
             settings,
@@ -195,6 +202,7 @@ async def collect(
             group=group,
             dead_letter=letters.put,
             tail=tail,
+            uncounted=uncounted,
         )
         collector.switch(first)
         group.create_task(collector.beat.run())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -13,7 +14,7 @@ from shared.domain import US_PER_S, Kind, Origin
 from shared.wire import ReadingsHeader, encode_readings
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from numpy.typing import NDArray
 
@@ -91,8 +92,6 @@ class Intake:
         """
         block = publish.block
         handle = self._layout.handles(block.tag)
-        self._ledger.count("seen", handle, block.time)
-        self._count_refused(publish)
         self._declare_overflow(publish, handle)
         self._newest[handle] = block.time
         believed = marking(block.time, block.status, block.received)
@@ -102,19 +101,21 @@ class Intake:
             more=publish.more,
             received=None if source.fetched else received,
         )
-        new = self._without_repeats(block, handle)
+        mark = _Mark(handle[believed], block.time[believed], publish.more)
+        delivery = _Delivery(self, publish, mark, safe)
+        new = self._without_repeats(block, delivery)
         strange = _strange(new.time, new.received)
         if strange.any():
-            self._quarantine(new.take(strange), source, publish)
+            self._quarantine(new.take(strange), source, delivery)
             new = new.take(~strange)
-        mark = _Mark(handle[believed], block.time[believed], publish.more)
-        self._split(new, source, _Delivery(self, publish, new, mark, safe))
+        self._count_refused(delivery)
+        self._split(new, source, delivery)
 
-    def _without_repeats(self, block: Block, handle: NDArray[np.intp]) -> Block:
+    def _without_repeats(self, block: Block, delivery: _Delivery) -> Block:
         fresh = self._last.fresh(block)
         if fresh.all():
             return block
-        self._ledger.count("duplicate", handle[~fresh], block.time[~fresh])
+        delivery.count(block.tag[~fresh], block.time[~fresh], "duplicate")
         return block.take(fresh)
 
     def _split(self, new: Block, source: Source, delivery: _Delivery) -> None:
@@ -123,17 +124,19 @@ class Intake:
         delivery.parts = max(1, len(wanted))
         for number in wanted:
             chosen = partition == number
+            block = new if chosen.all() else new.take(chosen)
             rows = Rows(
-                new if chosen.all() else new.take(chosen),
+                block,
                 source.server,
                 source.session,
                 delivery.publish.sequence,
                 source.origin,
                 source.configuration,
             )
-            self._writer.put(number, rows, delivery.part_done)
+            done = functools.partial(delivery.part_done, block.tag, block.time)
+            self._writer.put(number, rows, done)
         if not wanted:
-            delivery.part_done()
+            delivery.part_done(new.tag, new.time)
 
     def _declare_overflow(self, publish: Publish, handle: NDArray[np.intp]) -> None:
         if not len(publish.overflow):
@@ -148,8 +151,9 @@ class Intake:
             publish.block.time[first[known]],
         )
 
-    def _count_refused(self, publish: Publish) -> None:
+    def _count_refused(self, delivery: _Delivery) -> None:
         """Count values that are no rows; a text that was only cut off is a row."""
+        publish = delivery.publish
         block = publish.block
         gone = [
             what
@@ -158,16 +162,14 @@ class Intake:
         ]
         if not gone:
             return
-        handle = self._layout.handles(np.array([w.tag for w in gone], np.int32))
+        tags = np.array([what.tag for what in gone], np.int32)
         times = np.array([what.time for what in gone], np.int64)
-        self._ledger.count("seen", handle, times)
-        self._ledger.count("quarantined", handle, times)
+        delivery.count(tags, times, "quarantined")
 
-    def _quarantine(self, block: Block, source: Source, publish: Publish) -> None:
+    def _quarantine(self, block: Block, source: Source, delivery: _Delivery) -> None:
         """Keep readings of impossible times where they harm no watermark."""
-        handle = self._layout.handles(block.tag)
-        self._ledger.count("quarantined", handle, block.time)
-        number = publish.sequence
+        delivery.count(block.tag, block.time, "quarantined")
+        number = delivery.publish.sequence
         header = ReadingsHeader(
             source.origin,
             source.server,
@@ -181,9 +183,18 @@ class Intake:
             headers | {"kind": Kind.DEAD_LETTER.value, "reason": reason}, value
         )
 
-    def settle(self, new: Block, mark: _Mark) -> None:
-        """Count readings that are on the log now, and move its front."""
-        self._ledger.count("spooled", self._layout.handles(new.tag), new.time)
+    def recount(self, blocks: Sequence[Block]) -> None:
+        """Count what an earlier collector put on the log and did not count."""
+        for block in blocks:
+            known = block.take(np.isin(block.tag, self._layout.tags))
+            self.count(known.tag, known.time, "spooled")
+
+    def count(self, tag: NDArray[np.int32], time: NDArray[np.int64], hop: str) -> None:
+        """Count readings as seen, and where they went."""
+        self._ledger.count(self._layout.handles(tag), time, "seen", hop)
+
+    def settle(self, mark: _Mark) -> None:
+        """Move the front of what is on the log."""
         each = self._layout.each[mark.handle]
         self.durable.observe(mark.handle[each], mark.time[each], more=mark.more)
 
@@ -198,28 +209,38 @@ class _Mark:
 
 
 class _Delivery:
-    """Counts the partitions that a notification still waits for."""
+    """Counts the partitions that a notification still waits for.
+
+    The ledger counts what is over: rows of a partition once they are durable there, the
+    others with the last partition. A crash before that counts nothing.
+    """
 
     def __init__(
         self,
         intake: Intake,
         publish: Publish,
-        new: Block,
         mark: _Mark,
         safe: Callable[[], None],
     ) -> None:
         self._intake = intake
         self.publish = publish
-        self._new = new
         self._mark = mark
         self._safe = safe
+        self._others: list[tuple[NDArray[np.int32], NDArray[np.int64], str]] = []
         self.parts = 0
 
-    def part_done(self) -> None:
+    def count(self, tag: NDArray[np.int32], time: NDArray[np.int64], hop: str) -> None:
+        """Count readings that are no rows, once all is done."""
+        self._others.append((tag, time, hop))
+
+    def part_done(self, tag: NDArray[np.int32], time: NDArray[np.int64]) -> None:
         """One partition has its rows."""
+        self._intake.count(tag, time, "spooled")
         self.parts -= 1
         if self.parts == 0:
-            self._intake.settle(self._new, self._mark)
+            for other in self._others:
+                self._intake.count(*other)
+            self._intake.settle(self._mark)
             self._safe()
 
 

@@ -2,7 +2,7 @@
 
 Bounded by: MINUTES minutes of source time. When full: `is_full` asks for a record.
 Order: none. Duplicates: counts are added by whoever reads them. On cancel: what was
-not taken is lost with the process; the archiver recounts from what is stored.
+not taken is counted again from the log at the next start (see collect.recount).
 """
 
 from __future__ import annotations
@@ -41,19 +41,20 @@ class Ledger:
 
     def count(
         self,
-        hop: str,
         handle: NDArray[np.intp],
         time: NDArray[np.int64],
+        *hops: str,
     ) -> None:
-        """Add one for each reading."""
+        """Add one for each reading at each of the hops."""
         if not len(handle):
             return
         minutes = time // _MINUTE_US
         for minute in np.unique(minutes).tolist():
             chosen = handle[minutes == minute]
             added = np.bincount(chosen, minlength=len(self._tags))
-            key = (minute * _MINUTE_US, hop)
-            self._counts[key] = self._counts.get(key, 0) + added
+            for hop in hops:
+                key = (minute * _MINUTE_US, hop)
+                self._counts[key] = self._counts.get(key, 0) + added
 
     @property
     def is_full(self) -> bool:

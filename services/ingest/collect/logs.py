@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from services.ingest.spool import Spool, relay, segment_bytes
-from services.ingest.spool.spool import QUOTA_BYTES
 from shared.bus import TopicPartition
 from shared.bus.local import LocalBus
 from shared.domain import Topic, Unavailable
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     )
 
     from services.ingest.collect.settings import CollectorSettings
-    from shared.bus import Bus, Message
+    from shared.bus import Bus, Message, Position
 
 _CARRIED = (Topic.PLANT, Topic.DEAD_LETTER)
 
@@ -34,7 +33,7 @@ class Logs:
 
     plant: Bus
     """Holds what was appended, at least its end."""
-    append: Callable[[TopicPartition, Sequence[Message]], Awaitable[object]]
+    append: Callable[[TopicPartition, Sequence[Message]], Awaitable[Position]]
     """Makes records durable."""
 
 
@@ -54,14 +53,21 @@ async def opened(
         return
     folder = settings.spool / "log"
     most = settings.bus.partitions
-    size = segment_bytes(QUOTA_BYTES, most)
+    size = segment_bytes(settings.spool_quota, most)
     async with LocalBus(folder, segment_bytes=size) as local:
         count = await _partitions(bus, local) or most
         await local.create_topic(Topic.PLANT, count)
         await local.create_topic(Topic.DEAD_LETTER, 1)
         places = [TopicPartition(Topic.PLANT, number) for number in range(count)]
         places.append(TopicPartition(Topic.DEAD_LETTER, 0))
-        spool = Spool(local, places, folder, servers=servers)
+        spool = Spool(
+            local,
+            places,
+            folder,
+            servers=servers,
+            quota_bytes=settings.spool_quota,
+            reserve_bytes=settings.spool_reserve,
+        )
         async with asyncio.TaskGroup() as group:
             moving = relay(local, bus, _CARRIED, servers=servers, passed=spool.passed)
             task = group.create_task(moving)

@@ -6,10 +6,13 @@ import re
 from pathlib import Path
 from typing import ClassVar
 
-from pydantic import Field, SecretStr
+from pydantic import ByteSize, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
+from services.ingest.spool.spool import QUOTA_BYTES, RESERVE_BYTES
 from shared.settings import BusSettings, ServiceSettings, Timeouts
+
+MIB = 1024**2
 
 
 class CollectorSettings(ServiceSettings):
@@ -22,6 +25,11 @@ class CollectorSettings(ServiceSettings):
     spool: Path
     """Folder of the collector's own: what it saw last, its certificates, and, before
     Kafka, the spool."""
+    spool_quota: ByteSize = Field(default=ByteSize(QUOTA_BYTES), ge=MIB)
+    """Disk that the spool may take, for example `20GiB`. When it is used up the oldest
+    readings go, with gaps. Before Kafka only: a local log is not given up."""
+    spool_reserve: ByteSize = Field(default=ByteSize(RESERVE_BYTES), ge=MIB)
+    """Free disk that readings never take, so that gap records can be written."""
     passwords: dict[str, SecretStr] = Field(default_factory=dict)
     """Password of a server's user, by the server's name in lower case with every run
     of other characters than letters and digits as one underscore."""

@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
-from shared.bus import Message, TopicPartition
+from shared.bus import Message, Position, TopicPartition
 from shared.domain import Origin, Topic, Unavailable
 from shared.readings import MAX_ROWS, Block, merge
 from shared.wire import ReadingsHeader, encode_readings
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, Sequence
+    from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 
 _log = logging.getLogger(__name__)
 
@@ -128,11 +128,13 @@ class Writer:
 
     def __init__(
         self,
-        append: Callable[[TopicPartition, Sequence[Message]], Awaitable[object]],
-        partitions: Iterable[int],
+        append: Callable[[TopicPartition, Sequence[Message]], Awaitable[Position]],
+        heads: Mapping[int, Position],
     ) -> None:
+        """Write to the partitions of `heads`, which says where each ends now."""
         self._append = append
-        self._lanes = {partition: _Lane() for partition in partitions}
+        self._done = dict(heads)
+        self._lanes = {partition: _Lane() for partition in heads}
         self._held = 0
         self._room = asyncio.Event()
         self._room.set()
@@ -145,6 +147,10 @@ class Writer:
     def partitions(self) -> frozenset[int]:
         """The partitions it can write to."""
         return frozenset(self._lanes)
+
+    def done_before(self, partition: int) -> Position:
+        """Return the place before which every `done` of the partition was called."""
+        return self._done[partition]
 
     @property
     def has_room(self) -> bool:
@@ -205,6 +211,7 @@ class Writer:
             await lane.ripe()
             taken = lane.take()
             await self._append_until_durable(at, messages(taken))
+            # nothing may await between here and the last `done` below
             self._held -= sum(held.size for held in taken)
             if self._held < HELD_BYTES:
                 self._room.set()
@@ -220,7 +227,7 @@ class Writer:
         pause = _RETRY_FIRST_S
         while True:
             try:
-                await self._append(at, records)
+                first = await self._append(at, records)
             except Unavailable as error:
                 if not self._refused:
                     _log.warning("the log takes nothing; holding readings: %s", error)
@@ -229,6 +236,8 @@ class Writer:
                 pause = min(2 * pause, _RETRY_LAST_S)
             else:
                 break
+        after = first.offset + len(records)
+        self._done[at.partition] = Position(first.epoch, after)
         if at in self._refused:
             self._refused.remove(at)
             if not self._refused:

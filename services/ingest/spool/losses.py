@@ -8,8 +8,14 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from shared.bus import Damaged, Message, Record
-from shared.domain import Gap, GapCause, Kind
-from shared.wire import NotUnderstood, decode_readings, encode_gap
+from shared.domain import US_PER_S, Gap, GapCause, Kind
+from shared.wire import (
+    LedgerCounts,
+    NotUnderstood,
+    decode_readings,
+    encode_gap,
+    encode_ledger,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -18,6 +24,10 @@ if TYPE_CHECKING:
 
 UNKNOWN_SERVER = "unknown"
 """Named in a gap when nothing says which servers' readings a damaged record held."""
+
+SPOOL_LOST = "spool-lost"
+"""Hop of the ledger that counts readings which the spool gave up."""
+_MINUTE_US = 60 * US_PER_S
 
 _KEPT = frozenset({Kind.GAP, Kind.LEDGER, Kind.SUBSCRIPTIONS})
 """Small records whose meaning outlives the readings around them, in any later place.
@@ -56,8 +66,35 @@ def damage_gaps(
 class _Lost:
     start: int
     end: int
-    count: int
-    tags: NDArray[np.int32]
+    cells: NDArray[np.int64]
+    """(minute of source time since 1970 << 32) | tag, ascending."""
+    counts: NDArray[np.int64]
+
+    def add(self, tag: NDArray[np.int32], time: NDArray[np.int64]) -> None:
+        """Count readings."""
+        cells = np.concatenate([self.cells, ((time // _MINUTE_US) << 32) | tag])
+        counts = np.concatenate([self.counts, np.ones(len(tag), np.int64)])
+        self.cells, place = np.unique(cells, return_inverse=True)
+        self.counts = np.bincount(place, counts).astype(np.int64)
+
+    @property
+    def tags(self) -> tuple[int, ...]:
+        """Whose readings are lost."""
+        return tuple(np.unique(self.cells & 0xFFFFFFFF).tolist())
+
+    def ledger(self) -> list[LedgerCounts]:
+        """Return the counts by minute; the vessel is the tag's."""
+        minutes = self.cells >> 32
+        return [
+            LedgerCounts(
+                "",
+                minute * _MINUTE_US,
+                SPOOL_LOST,
+                tuple((self.cells[minutes == minute] & 0xFFFFFFFF).tolist()),
+                tuple(self.counts[minutes == minute].tolist()),
+            )
+            for minute in np.unique(minutes).tolist()
+        ]
 
 
 @dataclass(slots=True)
@@ -98,11 +135,11 @@ class Losses:
             return
         first, last = int(block.time.min()), int(block.time.max()) + 1
         lost = self._by_server.setdefault(
-            header.server, _Lost(first, last, 0, np.empty(0, np.int32))
+            header.server,
+            _Lost(first, last, np.empty(0, np.int64), np.empty(0, np.int64)),
         )
         lost.start, lost.end = min(lost.start, first), max(lost.end, last)
-        lost.count += len(block)
-        lost.tags = np.union1d(lost.tags, block.tag)
+        lost.add(block.tag, block.time)
 
     def _gap(self, server: str, start: int, end: int) -> Gap:
         cause = GapCause.SPOOL_FULL
@@ -113,10 +150,14 @@ class Losses:
         full = [
             replace(
                 self._gap(server, lost.start, lost.end),
-                tags=tuple(lost.tags.tolist()),
-                count=lost.count,
+                tags=lost.tags,
+                count=int(lost.counts.sum()),
             )
             for server, lost in sorted(self._by_server.items())
         ]
         gaps = [Message(*encode_gap(gap)) for gap in [*full, *self._gaps]]
-        return [*self.kept, *gaps]
+        counts = [
+            Message(*encode_ledger(lost.ledger()))
+            for _, lost in sorted(self._by_server.items())
+        ]
+        return [*self.kept, *gaps, *counts]

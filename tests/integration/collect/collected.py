@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
@@ -17,7 +18,12 @@ from shared.configuration import apply_configuration, create_topics
 from shared.domain import Actual, Gap, GapCause, Kind, SubscriptionState, Topic
 from shared.plant import Heartbeat, Plant, Security, Server, Tag, Vessel, render_plant
 from shared.settings import BusSettings
-from shared.wire import decode_gap, decode_readings, decode_subscriptions
+from shared.wire import (
+    decode_gap,
+    decode_ledger,
+    decode_readings,
+    decode_subscriptions,
+)
 from tests.neighbours.instrument import URI
 
 if TYPE_CHECKING:
@@ -90,6 +96,7 @@ class Collected:
         self.gaps: list[Gap] = []
         self.states: dict[int, SubscriptionState] = {}
         self.kinds: dict[str, int] = {}
+        self.counts: Counter[str] = Counter()
         self.append: Callable[[TopicPartition, Sequence[Message]], Awaitable[Any]]
         self.append = self.bus.append
 
@@ -169,6 +176,9 @@ class Collected:
             self.readings += rows(block, header.origin.value, partition)
         elif kind == Kind.GAP:
             self.gaps.append(decode_gap(record.value))
+        elif kind == Kind.LEDGER:
+            for part in decode_ledger(record.value):
+                self.counts[part.hop] += sum(part.counts)
         elif kind == Kind.SUBSCRIPTIONS:
             _, states = decode_subscriptions(record.value)
             self.states |= {state.tag: state for state in states}

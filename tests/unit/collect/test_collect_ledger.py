@@ -19,7 +19,7 @@ def ledger() -> Ledger:
 def count(one: Ledger, hop: str, *rows: tuple[int, int]) -> None:
     handle = np.array([h for h, _ in rows], np.intp)
     time = np.array([t for _, t in rows], np.int64)
-    one.count(hop, handle, time)
+    one.count(handle, time, hop)
 
 
 def test_readings_are_counted_by_tag_minute_and_hop() -> None:

@@ -14,6 +14,7 @@ from services.ingest.collect.memory import (
     recall,
 )
 from services.ingest.collect.writer import Writer
+from shared.bus import Position
 from shared.domain import GapCause
 
 if TYPE_CHECKING:
@@ -45,13 +46,13 @@ def test_a_damaged_file_is_named_and_never_ignored(tmp_path: Path, text: str) ->
 async def test_a_disk_that_takes_nothing_is_said_once_and_disturbs_no_beat(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    async def append(*_: object) -> None:
-        pass
+    async def append(*_: object) -> Position:
+        return Position("e", 0)
 
     folder = tmp_path / "absent"
     memories = {"a": ServerMemory(reached=5)}
     beat = Beat(
-        Writer(append, range(1)),
+        Writer(append, {0: Position("e", 0)}),
         {},
         ledgers={},
         memories=memories,

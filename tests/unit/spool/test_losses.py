@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 from services.ingest.spool.losses import Losses, damage_gaps
 from shared.bus import Damaged, Message, Position, Record, TopicPartition
 from shared.domain import Gap, GapCause
-from shared.wire import Clock, LedgerCounts, decode_gap, encode_clock, encode_ledger
+from shared.wire import (
+    Clock,
+    LedgerCounts,
+    decode_gap,
+    decode_ledger,
+    encode_clock,
+    encode_ledger,
+)
+from tests.integration.spool.records import START_US, readings
 
 AT = TopicPartition("plant", 3)
 
@@ -65,3 +75,21 @@ def test_readings_that_nobody_understands_are_a_gap_at_their_time() -> None:
     gap = decode_gap(message.value)
     assert (gap.server, gap.start, gap.end, gap.count) == ("a", 50, 51, None)
     assert (gap.cause, gap.tags) == (GapCause.SPOOL_FULL, None)
+
+
+def test_readings_given_up_are_counted_by_tag_and_minute() -> None:
+    losses = Losses(["a"], "here")
+    for first in (0, 50):
+        losses.add([record(readings(first, 20, server="a"))])
+    counted = Counter[int]()
+    for message in losses.messages():
+        if message.headers["kind"] == "ledger":
+            for count in decode_ledger(message.value):
+                assert (count.hop, count.tags) == ("spool-lost", (1,))
+                counted[count.minute] += count.counts[0]
+    start = START_US // 60_000_000 * 60_000_000
+    second = (START_US - start) // 1_000_000
+    expected = Counter(
+        start + (second + n) // 60 * 60_000_000 for n in [*range(20), *range(50, 70)]
+    )
+    assert counted == expected
