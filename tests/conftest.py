@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
-import time
 import uuid
-from collections import defaultdict
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
 
@@ -18,16 +15,13 @@ from shared.settings import DatabaseSettings
 from tests.neighbours.instrument import free_port
 from tests.neighbours.missing import NeighbourMissing
 from tests.neighbours.node_opcua import NodeOpcua, install
+from tests.times import Times
 
 if TYPE_CHECKING:
-    from collections.abc import Generator, Iterator
+    from collections.abc import Iterator
 
     from tests.neighbours.kafka import KafkaBroker
     from tests.neighbours.timescale import TimescaleServer
-
-
-_NEIGHBOURS = {"kafka_broker", "timescale_server", "plain_server", "node_modules"}
-_seconds: dict[str, float] = defaultdict(float)
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -35,33 +29,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--times", type=Path, default=None, help="write seconds by kind")
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
-    """Count a test's whole time for the folder below tests/ that holds it."""
-    began = time.monotonic()
-    installing = _seconds["install"]
-    result = yield
-    spent = time.monotonic() - began - (_seconds["install"] - installing)
-    _seconds[item.path.relative_to(Path(__file__).parent).parts[0]] += spent
-    return result
-
-
-@pytest.hookimpl(wrapper=True)
-def pytest_fixture_setup(
-    fixturedef: pytest.FixtureDef[object],
-) -> Generator[None, object, object]:
-    """Count the start of a neighbour as installation."""
-    began = time.monotonic()
-    result = yield
-    if fixturedef.argname in _NEIGHBOURS:
-        _seconds["install"] += time.monotonic() - began
-    return result
-
-
-def pytest_sessionfinish(session: pytest.Session) -> None:
-    """Write the seconds of each kind."""
-    if path := session.config.getoption("--times"):
-        path.write_text(json.dumps(_seconds))
+def pytest_configure(config: pytest.Config) -> None:
+    """Count times, and keep the tests that share neighbours in one worker."""
+    config.pluginmanager.register(Times(report=config.getoption("--times")))
 
 
 def absent(neighbour: NeighbourMissing) -> NoReturn:

@@ -26,10 +26,16 @@ BUDGET_MIN = {
     "chaos": 2,
     "evaluation": 2,
 }
-"""Minutes on two cores, by kind of test (a folder below tests/)."""
+"""Minutes on two cores, by kind of test (a folder below tests/).
+
+What runs at the same time shares the minutes, so the kinds add up to the whole run.
+"""
 
 KINDS = ("tests/unit", "tests/integration", "tests/faults", "tests/system")
 """What `make test` runs, the quick ones first."""
+
+WORKERS = ("-n", "2", "--dist", "loadgroup")
+"""Two workers; tests that share the broker, TimescaleDB or npm are in one of them."""
 
 STATIC = (
     ("ruff", "format", "--check", "--quiet"),
@@ -53,7 +59,7 @@ def static() -> bool:
 
 def tests() -> bool:
     """Run pytest over everything; it writes the seconds of each kind to TIMES."""
-    command = [str(BIN / "pytest"), "-q", *KINDS, f"--times={TIMES}"]
+    command = [str(BIN / "pytest"), "-q", *WORKERS, *KINDS, f"--times={TIMES}"]
     return subprocess.run(command, cwd=ROOT, check=False).returncode == 0
 
 

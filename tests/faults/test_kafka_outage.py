@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import time
 from typing import TYPE_CHECKING
 
@@ -149,3 +150,18 @@ async def test_a_topic_made_anew_has_another_epoch(
         with pytest.raises(PositionUnknown, match=old.epoch):
             await reader.poll(max_bytes=1000, timeout_s=1)
     assert broker.pid is not None
+
+
+async def test_a_consumer_closes_while_the_broker_is_away(
+    bus: KafkaBus, broker: KafkaBroker, caplog: pytest.LogCaptureFixture
+) -> None:
+    await bus.append(AT, [Message({}, b"a")])
+    async with bus.consumer("archiver", ["plant"], member="one") as consumer:
+        assert await values(consumer, b"a") == [b"a"]
+        await asyncio.to_thread(broker.stop)
+        async with asyncio.timeout(RECOVERY_S):
+            while "Failed fetch messages" not in caplog.text:
+                with contextlib.suppress(Unavailable):
+                    await consumer.poll(max_bytes=1000, timeout_s=0.01)
+    await asyncio.to_thread(broker.start)
+    await bus.append(AT, [Message({}, b"b")])

@@ -39,7 +39,12 @@ def plant(
     )
 
 
-@pytest.fixture(params=["embedded", "plant"])
+@pytest.fixture(
+    params=[
+        "embedded",
+        pytest.param("plant", marks=[pytest.mark.kafka, pytest.mark.timescale]),
+    ]
+)
 def variant(request: pytest.FixtureRequest) -> Variant:
     """Return each variant in turn."""
     found = request.getfixturevalue(request.param)

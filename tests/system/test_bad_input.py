@@ -45,7 +45,13 @@ NAMED = 2
 """Exit code of a situation that has a name."""
 
 
-@pytest.fixture(scope="module", params=["embedded", "plant"])
+@pytest.fixture(
+    scope="module",
+    params=[
+        "embedded",
+        pytest.param("plant", marks=[pytest.mark.kafka, pytest.mark.timescale]),
+    ],
+)
 def parts(request: pytest.FixtureRequest) -> Iterator[Parts]:
     """Return what a plant of each variant stands on."""
     if request.param == "embedded":
