@@ -148,7 +148,6 @@ def test_a_broken_plant_yaml_changes_nothing(site: Site, tmp_path: Path) -> None
     flows(site)
 
 
-@pytest.mark.parametrize("parts", ["embedded"], indirect=True)  # needs neither
 def test_discover_names_a_server_that_is_not_there_or_not_trusted(
     site: Site, guarded: Site, tmp_path: Path
 ) -> None:
