@@ -242,6 +242,48 @@ def watch(
     watch_alarms(url, key=key, actor=actor, ca_file=ca_file)
 
 
+@app.command(
+    epilog="Examples: fedbatch replay --from 2026-11-23T06:00Z --to 2026-11-23T14:00Z; "
+    "fedbatch replay --from 8h --bus local:/var/lib/fedbatch/log; "
+    "fedbatch replay --from 2d --to 1d --warm-up 14d --bus kafka://broker:9092",
+)
+def replay(
+    start: Annotated[
+        str,
+        typer.Option(
+            "--from", help="Begin of the comparison: a time with zone, or 8h: ago."
+        ),
+    ],
+    end: Annotated[
+        str, typer.Option("--to", help="End of the comparison, written alike.")
+    ] = "1m",
+    warm_up: Annotated[
+        str | None,
+        typer.Option(
+            help="Read only what was recorded this long before the beginning; what was "
+            "learned earlier is then not known. Default: all that the log keeps."
+        ),
+    ] = None,
+    bus: Bus = None,
+    snapshots: Annotated[
+        Path | None,
+        typer.Option(help="Folder of approved models: FEDBATCH_MONITOR_SNAPSHOTS."),
+    ] = None,
+    *,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Show every difference, not the first 40.")
+    ] = False,
+) -> None:
+    """Run the monitor again over the log and compare with its journal; 1 if unequal."""
+    from deploy.command.replaying import Asked, replayed
+
+    asked = Asked(start, end, warm_up, bus, snapshots, everything)
+    report, equal = asyncio.run(replayed(asked, _to_stderr))
+    typer.echo(report)
+    if not equal:
+        raise typer.Exit(1)
+
+
 @app.command()
 def version() -> None:
     """Say which fedbatch this is."""

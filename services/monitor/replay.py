@@ -1,4 +1,4 @@
-"""The monitor run again over stored input, and its journal held against the live one.
+"""The monitor run again over stored input, to be held against its live journal.
 
 A replay reads the log only: it publishes nothing, owns nothing and writes no
 checkpoint. What the process itself said (its starts) is in no journal.
@@ -7,31 +7,37 @@ checkpoint. What the process itself said (its starts) is in no journal.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from difflib import SequenceMatcher
 from typing import TYPE_CHECKING
 
-from services.monitor.changes import OF_THE_PROCESS
+from services.monitor.changes import OF_THE_PROCESS, RELEARNS
 from services.monitor.partition import PartitionWatch
 from services.monitor.places import configuration_at, first_since
 from services.monitor.publish import stored
 from shared.bus import Record, TopicPartition
 from shared.domain import Topic
 from shared.events import Change
-from shared.wire_events import decode_event, encode_event
+from shared.wire_events import decode_event
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping
 
     from shared.bus import Bus
     from shared.wire_events import Event
 
 
-@dataclass(frozen=True, slots=True)
-class Difference:
-    """A place where two journals disagree; one side may be empty."""
+PROGRESS_EVERY = 2_000
+"""Records between two words on how far a replay is."""
 
-    live: tuple[Event, ...]
-    replayed: tuple[Event, ...]
+
+@dataclass(frozen=True, slots=True)
+class Progress:
+    """How far a replay is."""
+
+    partition: int
+    read: int
+    """Records of this partition so far."""
+    of: int
+    """Records that it has, about."""
 
 
 async def replay(
@@ -41,6 +47,7 @@ async def replay(
     *,
     since: int | None = None,
     snapshots: Mapping[str, str] | None = None,
+    progress: Callable[[Progress], None] | None = None,
 ) -> list[Event]:
     """Return the journal of a new run over the input on `plant`.
 
@@ -51,6 +58,7 @@ async def replay(
         since: append time from which input is read, us UTC; None: all that is kept. The
             nearer to `start`, the less is known there.
         snapshots: approved models of frozen residuals by SHA-256.
+        progress: called now and then.
 
     Returns:
         By partition, in the order in which they were made.
@@ -68,8 +76,13 @@ async def replay(
         held = await configuration_at(bus, at, place)
         if held is not None:
             watch.configure(held)
+        count = (await bus.head(at)).offset - place.offset
+        read = 0
         async for record in stored(bus, at, place):
             events += watch.see(record)
+            read += 1
+            if progress is not None and read % PROGRESS_EVERY == 0:
+                progress(Progress(number, read, count))
     return [event for event in events if start <= event.time < end]
 
 
@@ -90,25 +103,25 @@ async def journal(bus: Bus, start: int, end: int) -> list[Event]:
     return events
 
 
+async def relearned(bus: Bus, start: int, end: int) -> list[Change]:
+    """Return where the live monitor had lost what it knew, in event time, us UTC.
+
+    Its journal may differ from a replay's from there on, until it had learned again.
+
+    Raises:
+        Unavailable: the log cannot be reached now.
+    """
+    found: list[Change] = []
+    for number in range(await bus.partitions(Topic.EVENTS)):
+        async for record in stored(bus, TopicPartition(Topic.EVENTS, number), None):
+            event = decode_event(record.headers, record.value)
+            if isinstance(event, Change) and event.what == RELEARNS:
+                found += [event] if start <= event.time < end else []
+    return found
+
+
 def _caused(record: Record) -> Event | None:
     """Return the event, None where the process itself said it."""
     event = decode_event(record.headers, record.value)
     own = isinstance(event, Change) and event.what in OF_THE_PROCESS
     return None if own else event
-
-
-def diff(live: Sequence[Event], replayed: Sequence[Event]) -> list[Difference]:
-    """Return where two journals disagree, in order; empty when they are equal."""
-    ours = [_bytes(event) for event in live]
-    theirs = [_bytes(event) for event in replayed]
-    matcher = SequenceMatcher(None, ours, theirs, autojunk=False)
-    return [
-        Difference(tuple(live[a:b]), tuple(replayed[c:d]))
-        for word, a, b, c, d in matcher.get_opcodes()
-        if word != "equal"
-    ]
-
-
-def _bytes(event: Event) -> bytes:
-    headers, value = encode_event(event)
-    return headers["kind"].encode() + value

@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from services.monitor.changes import STARTED
+from services.monitor.differences import diff
 from services.monitor.partition import PartitionWatch
-from services.monitor.publish import stored
-from services.monitor.replay import diff, replay
-from shared.bus import Message
+from services.monitor.publish import Publisher, Said, named, stored
+from services.monitor.replay import replay
+from shared.bus import Message, Position
 from shared.events import (
     AlarmState,
     AlarmTransition,
@@ -25,11 +26,13 @@ from shared.events import (
 from shared.wire_events import decode_event, encode_command, encode_event
 from tests.integration.monitor.monitored import (
     EVER,
+    WHOLE,
     append,
     events,
     monitor_process,
     open_log,
     published,
+    replay_command,
     said_live,
     seen_up_to,
 )
@@ -170,9 +173,17 @@ async def test_a_replay_gives_the_live_journal(tmp_path: Path) -> None:
         again = await replay(bus, 0, EVER)
         assert diff(live, again) == []
         part = await replay(bus, NOON_US + 30 * S_US, NOON_US + 60 * S_US)
+        url = f"local:{tmp_path}/log"
+        equal = await replay_command(url)
+        forged = Publisher(bus, events(), Said(), await bus.head(events()))
+        await forged.publish(named(Position("e", 9), [live[-1]]))
+        unequal = await replay_command(url)
     assert part == [e for e in live if 30 <= (e.time - NOON_US) / S_US < 60]
     assert 0 < len(part) < len(live)
-    assert diff(live, live[1:])[0].live == (live[0],)
+    assert equal == (0, f"{WHOLE}: {count} events live, {count} in the replay: equal\n")
+    assert unequal[0] == 1
+    assert f"{count + 1} events live" in unequal[1]
+    assert unequal[1].splitlines()[1].startswith("- 2026-01-01T12:01:")
 
 
 async def test_a_lost_checkpoint_is_said_and_nothing_is_said_twice(

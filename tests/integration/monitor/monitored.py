@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 PATIENCE_S = 60.0
 PARTITIONS = 2
 EVER = 2**62
+WHOLE = "2026-01-01T00:00:00Z to 2026-01-03T00:00:00Z"
+"""The days that `replay_command` compares: those of the story."""
 
 
 @asynccontextmanager
@@ -58,6 +60,23 @@ async def monitor_process(
         if process.returncode is None:
             process.kill()
             await process.wait()
+
+
+async def replay_command(url: str, prefix: str = "") -> tuple[int, str]:
+    """Run `fedbatch replay` over the story; return its exit code and what it says."""
+    words = ("replay", "--from", "2026-01-01T00:00Z", "--to", "2026-01-03T00:00Z")
+    environment = {
+        "PATH": os.environ["PATH"],
+        "FEDBATCH_COMMAND_BUS__URL": url,
+        "FEDBATCH_COMMAND_BUS__PREFIX": prefix,
+    }
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "deploy.command", *words),
+        env=environment,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    said, _ = await asyncio.wait_for(process.communicate(), PATIENCE_S)
+    return process.returncode or 0, said.decode()
 
 
 def plant(partition: int = 0) -> TopicPartition:

@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from services.monitor.differences import diff
 from services.monitor.partition import PartitionWatch
-from services.monitor.replay import diff, replay
+from services.monitor.replay import replay
 from shared.bus.open import open_bus
 from shared.configuration import create_topics
 from shared.settings import BusSettings
@@ -18,6 +19,7 @@ from tests.integration.monitor.monitored import (
     append,
     monitor_process,
     published,
+    replay_command,
     said_live,
     seen_up_to,
 )
@@ -60,4 +62,6 @@ async def test_a_monitor_killed_on_kafka_writes_the_undisturbed_journal(
         live = await said_live(bus)
         assert live == expected
         assert diff(live, await replay(bus, 0, EVER)) == []
+    code, said = await replay_command(settings.url, settings.prefix)
+    assert (code, said.rpartition(": ")[2]) == (0, "equal\n")
     assert "said differently" not in (tmp_path / "monitor.log").read_text()
