@@ -1,170 +1,142 @@
-"""The whole way under load: CPU and memory of each process, and what was lost.
+"""The whole way at a set rate: what is lost, how late, and what each process costs.
 
-    python -m tests.benchmarks.whole_way                     3, then 100 vessels
-    python -m tests.benchmarks.whole_way --vessels 300 --seconds 60
-    python -m tests.benchmarks.whole_way --real              Kafka and TimescaleDB
+    python -m tests.benchmarks.whole_way                          about a minute
+    python -m tests.benchmarks.whole_way --seconds 600 --real     Kafka and TimescaleDB
+    python -m tests.benchmarks.whole_way --rate-hz 1 4 8 12       the highest that holds
 
-Each vessel has 34 variables of which about 25 are sent each second. The simulator is
-the source and shares the machine; its cost is printed apart.
+1 000 vessels of 30 tags at 1 Hz are 30 000 readings a second. The OPC UA servers are
+tests/benchmarks/load; they share the machine, and their cost is printed apart.
 """
 
 from __future__ import annotations
 
 import argparse
+import json
+import signal
 import tempfile
-import time
 import uuid
-from contextlib import ExitStack
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import asdict, dataclass
 from pathlib import Path
-
-import psutil
+from typing import TYPE_CHECKING
 
 from deploy.embedded.postgres import EmbeddedPostgres
+from tests.benchmarks.machine import described
+from tests.benchmarks.processes import Speaker
+from tests.benchmarks.way.measured import Way, Window, measure
+from tests.benchmarks.way.site_plan import SitePlan, plant_yaml
+from tests.benchmarks.way.stored import compare, settled
 from tests.neighbours.kafka import KafkaBroker
 from tests.neighbours.timescale import TimescaleServer
-from tests.system.balance import Balance, balance
-from tests.system.site import Site, Variant, status_of, until
+from tests.system.site import Site, Variant, free_port, until
 
-US = 1_000_000
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+PROBES = 100
+PROBE_EVERY_S = 0.05
+SERVICES = ("archiver", "api", "monitor", "collector")
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
-    """What one process used over the window."""
+class Ground:
+    """What a plant stands on."""
 
-    name: str
-    cores: float
-    megabytes: float
-
-
-def tree(pid: int) -> list[psutil.Process]:
-    """Return a process and its children."""
-    parent = psutil.Process(pid)
-    return [parent, *parent.children(recursive=True)]
+    variant: Variant
+    database: int
+    """Process id of the server."""
+    broker: int | None
 
 
-def cpu_s(pid: int) -> float:
-    """Return CPU seconds of a process tree, ended children of it included."""
-    times = [process.cpu_times() for process in tree(pid)]
-    ended = times[0].children_user + times[0].children_system
-    return ended + sum(each.user + each.system for each in times)
+@contextmanager
+def ground(*, real: bool) -> Iterator[Ground]:
+    """Start a log and a database of their own."""
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
+        name = f"b{uuid.uuid4().hex[:8]}"
+        if real:
+            broker = stack.enter_context(KafkaBroker(folder / "kafka"))
+            server = stack.enter_context(TimescaleServer(folder / "timescale"))
+            bus = f"kafka://{broker.bootstrap}"
+            variant = Variant("plant", bus, server.dsn, name, f"{name}.")
+            yield Ground(variant, server.pid or 0, broker.pid)
+            return
+        postgres = EmbeddedPostgres(folder / "postgres")
+        postgres.start()
+        stack.callback(postgres.stop)
+        variant = Variant("embedded", f"local:{folder}/log", postgres.dsn, name, "")
+        yield Ground(variant, postgres.pid or 0, None)
 
 
-def megabytes(pid: int) -> float:
-    """Return the private memory of a process tree."""
-    return sum(process.memory_full_info().uss for process in tree(pid)) / 2**20
-
-
-def watch(pids: dict[str, int], seconds: float) -> list[Spent]:
-    """Return what each process tree used while `seconds` went by."""
-    before = {name: cpu_s(pid) for name, pid in pids.items()}
-    began = time.monotonic()
-    time.sleep(seconds)
-    took = time.monotonic() - began
-    return [
-        Spent(name, (cpu_s(pid) - before[name]) / took, megabytes(pid))
-        for name, pid in pids.items()
-    ]
-
-
-def settle(site: Site, start: int) -> Balance:
-    """Stop the source and return the loss equation of all that was generated."""
-    site.stop("simulator")
-    end = time.time_ns() // 1000
-    generated, changes = site.generated(), site.only_changes()
-    found = [Balance()]
-
-    def holds() -> bool:
-        stored, gaps = site.stored(start, end), site.gaps(start, end)
-        found[0] = balance(generated, stored, gaps, changes)
-        return found[0].balanced
-
-    until("balanced", holds, timeout_s=60, every_s=3)
-    return found[0]
-
-
-def late_s(site: Site) -> float:
-    """Return the age of the newest stored reading, in seconds."""
-    answer = site.get("/current", tag="BR101/TIC-101.PV").json()
-    return float(answer["age_s"][0])
-
-
-def run(
-    variant: Variant, database: int, more: dict[str, int], options: Options
-) -> None:
-    """Run one load and print its table."""
-    with tempfile.TemporaryDirectory() as folder:
-        simulator = {
-            "HISTORY": "PT10S",
-            "VESSELS": str(options.vessels),
-            "RATE_HZ": str(options.rate_hz),
+def run(on: Ground, plan: SitePlan, seconds: float, folder: Path) -> Way:
+    """Run one rate and return what was seen."""
+    ports = [free_port() for _ in range(plan.servers)]
+    loads = [
+        {
+            "port": port,
+            "first": plan.items_of(number).start,
+            "items": len(plan.items_of(number)),
+            "period_us": plan.period_us,
         }
-        site = Site(Path(folder) / "site", variant, simulator=simulator)
-        start = time.time_ns() // 1000 - 600 * US
-        with site:
-            site.begin()
-            until(
-                "live",
-                lambda: status_of(site.folder / "simulator").get("state") == "live",
+        for number, port in enumerate(ports)
+    ]
+    with ExitStack() as stack:
+        load = stack.enter_context(
+            Speaker("tests.benchmarks.load", [json.dumps(loads)])
+        )
+        load.hear()
+        site = stack.enter_context(Site(folder, on.variant, source=""))
+        site.command("migrate")
+        site.plant_yaml.write_text(plant_yaml(plan, ports))
+        site.apply()
+        site.start(*SERVICES)
+        until(
+            "all is sampled", lambda: all(s["last"] for s in load.ask()), timeout_s=120
+        )
+        tags = ",".join(str(tag) for tag in plan.probe_tags(PROBES))
+        probe = stack.enter_context(
+            Speaker(
+                "tests.benchmarks.way.probe",
+                [on.variant.dsn, on.variant.namespace, tags, str(PROBE_EVERY_S)],
             )
-            time.sleep(5)
-            pids = {name: process.pid for name, process in site.processes.items()}
-            window = time.time_ns() // 1000
-            spent = watch({**pids, "database": database, **more}, options.seconds)
-            took = time.time_ns() // 1000 - window
-            age = late_s(site)
-            found = settle(site, start)
-            sent = sum(
-                window <= entry.time < window + took
-                for rows in site.generated().values()
-                for entry in rows
-            )
-    print(f"\n{variant.name}: {options.vessels} vessels at {options.rate_hz} Hz")
-    print(f"{'process':<12}{'cores':>8}{'MB':>8}")
-    for each in spent:
-        print(f"{each.name:<12}{each.cores:>8.3f}{each.megabytes:>8.0f}")
-    rate = sent / (took / US)
-    print(f"{rate:.0f} values/s written by the source, newest stored {age:.1f} s old")
-    print(found, flush=True)
-
-
-@dataclass(frozen=True, slots=True)
-class Options:
-    """One load."""
-
-    vessels: int
-    rate_hz: float
-    seconds: float
+        )
+        session = probe.hear()
+        pids = {name: process.pid for name, process in site.processes.items()}
+        pids |= {"database": on.database}
+        pids |= {} if on.broker is None else {"broker": on.broker}
+        window = measure(Window(pids, session, load.pid, seconds))
+        load.signal(signal.SIGUSR1)
+        until("sampling ended", lambda: all(s["stopped"] for s in load.ask()))
+        sent = load.ask()
+        ages = probe.ask()
+        settled_s = settled(on.variant, plan, sent)
+        found = compare(on.variant, plan, sent)
+    return Way.of(plan, window, sent, ages=ages, found=found, settled_s=settled_s)
 
 
 def main() -> None:
-    """Run the loads asked for."""
+    """Run the rates asked for; the results go to a folder as JSON, too."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--vessels", type=int, nargs="*", default=[3, 100])
-    parser.add_argument("--rate-hz", type=float, default=1.0)
+    parser.add_argument("--vessels", type=int, default=1_000)
+    parser.add_argument("--servers", type=int, default=4)
+    parser.add_argument("--rate-hz", type=float, nargs="*", default=[1.0])
     parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--publishing-ms", type=int, default=250)
     parser.add_argument("--real", action="store_true", help="Kafka and TimescaleDB")
+    parser.add_argument("--results", type=Path, default=Path("build/bench"))
     asked = parser.parse_args()
-    with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory()))
-        more: dict[str, int] = {}
-        if asked.real:
-            broker = stack.enter_context(KafkaBroker(folder / "kafka"))
-            timescale = stack.enter_context(TimescaleServer(folder / "timescale"))
-            bus, dsn, pid = f"kafka://{broker.bootstrap}", timescale.dsn, timescale.pid
-            more["broker"] = broker.pid or 0
-        else:
-            server = EmbeddedPostgres(folder / "postgres")
-            server.start()
-            stack.callback(server.stop)
-            bus, dsn, pid = f"local:{folder}/log", server.dsn, server.pid
-        for vessels in asked.vessels:
-            name = f"b{uuid.uuid4().hex[:8]}"
-            log = bus if asked.real else f"{bus}-{name}"
-            kind = "plant" if asked.real else "embedded"
-            variant = Variant(kind, log, dsn, name, f"{name}." if asked.real else "")
-            run(variant, pid or 0, more, Options(vessels, asked.rate_hz, asked.seconds))
+    asked.results.mkdir(parents=True, exist_ok=True)
+    print(described(), flush=True)
+    for rate in asked.rate_hz:
+        plan = SitePlan(asked.vessels, asked.servers, rate, asked.publishing_ms)
+        with ground(real=asked.real) as on, tempfile.TemporaryDirectory() as folder:
+            way = run(on, plan, asked.seconds, Path(folder) / "site")
+        print(f"\n{on.variant.name}: {way.table()}", flush=True)
+        name = f"way-{on.variant.name}-{rate:g}hz-{asked.seconds:.0f}s.json"
+        (asked.results / name).write_text(json.dumps(asdict(way), indent=1))
+        if not way.holds:
+            print("this rate does not hold")
+            break
 
 
 if __name__ == "__main__":
