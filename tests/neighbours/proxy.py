@@ -70,6 +70,8 @@ class Proxy:
         self._tasks.add(task)
         try:
             await self._pair(reader, writer)
+        except asyncio.CancelledError:
+            pass  # `__aexit__` ends what is carried; asyncio would report it
         finally:
             self._tasks.discard(task)
 

@@ -78,6 +78,12 @@ class Front:
         """Whether the tag was ever heard."""
         return bool(self._newest[handle] != NEVER)
 
+    @property
+    def known(self) -> NDArray[np.bool_]:
+        """Return by handle whether the tag was ever heard."""
+        known: NDArray[np.bool_] = self._newest != NEVER
+        return known
+
     def newest(self, handle: int) -> int | None:
         """Return the tag's last source time, us UTC."""
         return int(self._newest[handle]) if self.knows(handle) else None
@@ -98,27 +104,44 @@ class Closing:
     Each tag is complete again from its first reading on; a tag whose first reading is
     not newer than the start missed nothing. The end is the latest of these first
     readings, over the tags heard within two publishing intervals of the first one, so
-    that a silent instrument does not hold a gap open.
+    that a silent instrument does not hold a gap open. A new subscription greets with
+    every tag's present value: there the two intervals begin when the last item is made,
+    and a tag that comes even later than that is `late`.
     """
 
     def __init__(self, start: int, each: NDArray[np.bool_], interval_us: int) -> None:
         self.start = start
+        self.greeted = False
+        """Whether every tag will send its present value."""
+        self._making = False
         self._waiting = each.copy()
         self._window = 2 * interval_us
         self._until: int | None = None
         self._end = start
 
-    def expect(self, each: NDArray[np.bool_]) -> None:
-        """Start over with the tags of a new connection."""
+    def expect(self, each: NDArray[np.bool_], *, anew: bool = False) -> None:
+        """Start over with the tags of a new connection, or of a new subscription."""
         self._waiting = each.copy()
         self._until = None
         self._end = self.start
+        self.greeted = self._making = anew
+
+    def grow(self, handles: int) -> None:
+        """Make place for more handles, which missed nothing."""
+        more = handles - len(self._waiting)
+        self._waiting = np.append(self._waiting, np.zeros(max(0, more), np.bool_))
+
+    def made(self, now: int) -> None:
+        """Know that every item of the new subscription was asked for, us UTC."""
+        self._making = False
+        if self._until is not None:
+            self._until = max(self._until, now + self._window)
 
     def observe(
         self, handle: NDArray[np.intp], time: NDArray[np.int64], received: int
     ) -> int | None:
         """Take readings in order of arrival; return the end once it is known."""
-        if self._until is not None and received > self._until:
+        if not self._making and self._until is not None and received > self._until:
             return self._end
         first_handles, places = np.unique(handle, return_index=True)
         fresh = self._waiting[first_handles]
@@ -130,3 +153,25 @@ class Closing:
         if self._until is not None and not self._waiting.any():
             return self._end
         return None
+
+    def late(self, handle: NDArray[np.intp], time: NDArray[np.int64]) -> dict[int, int]:
+        """Take readings of after the end; return when first heard, by late handle.
+
+        Only tags whose first reading is newer than the end: between start and there
+        they may have missed something.
+        """
+        first_handles, places = np.unique(handle, return_index=True)
+        fresh = self._waiting[first_handles]
+        self._waiting[first_handles] = False
+        first = time[places[fresh]]
+        newer = first > self._end
+        heard, when = first_handles[fresh][newer].tolist(), first[newer].tolist()
+        return dict(zip(heard, when, strict=True))
+
+    def forget(self, handle: NDArray[np.intp]) -> None:
+        """Wait no longer for these tags: they said that they have no value yet."""
+        self._waiting[handle] = False
+
+    def waits_for(self, known: NDArray[np.bool_]) -> bool:
+        """Whether a tag of `known` was not heard yet."""
+        return bool((self._waiting & known).any())

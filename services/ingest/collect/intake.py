@@ -75,7 +75,7 @@ class Intake:
         self._layout.follow(plan, tags)
         self._ledger.follow(tags)
         self.durable.grow(len(tags))
-        self._losses.seen.grow(len(tags))
+        self._losses.grow(len(tags))
         more = len(tags) - len(self._newest)
         self._newest = np.append(self._newest, np.full(more, NEVER))
 
@@ -100,6 +100,7 @@ class Intake:
             block.time[believed],
             more=publish.more,
             received=None if source.fetched else received,
+            valueless=handle[~believed],
         )
         mark = _Mark(handle[believed], block.time[believed], publish.more)
         delivery = _Delivery(self, publish, mark, safe)

@@ -24,6 +24,9 @@ if TYPE_CHECKING:
     from shared.readings import Block
 
 
+_NOBODY: NDArray[np.intp] = np.empty(0, np.intp)
+
+
 class Losses:
     """Declares what may be missing of one server's readings.
 
@@ -44,6 +47,8 @@ class Losses:
         self.seen = Front()
         """What has arrived, whether durable yet or not."""
         self._closing: Closing | None = None
+        self._late: tuple[Closing, GapCause] | None = None
+        """The last gap, while some tags were not heard since it ended."""
 
     def after_start(
         self, partitions: Sequence[Sequence[Block]], interval_us: int
@@ -66,14 +71,40 @@ class Losses:
         elif self._memory.reached is not None:
             self._open(GapCause.COLLECTOR_DOWN, self._memory.reached, interval_us, "")
 
-    def lost(self, cause: GapCause, interval_us: int, detail: str) -> None:
-        """Declare that from now on readings may be missing."""
+    def grow(self, handles: int) -> None:
+        """Make place for more handles."""
+        self.seen.grow(handles)
+        for closing in (self._closing, self._late and self._late[0]):
+            if closing is not None:
+                closing.grow(handles)
+
+    def lost(
+        self, cause: GapCause, interval_us: int, detail: str, *, anew: bool = False
+    ) -> None:
+        """Declare that from now on readings may be missing.
+
+        Args:
+            cause: of the gap, unless one is open.
+            interval_us: publishing interval.
+            detail: what was observed.
+            anew: a new subscription is made; `made` must be called once it is whole.
+        """
         until = self.seen.reached()
-        if self._memory.cause is not None:
-            if self._closing is not None:
-                self._closing.expect(self._layout.each)
-        elif until is not None:
-            self._open(cause, until, interval_us, detail)
+        if self._memory.cause is None and until is not None:
+            self._open(cause, self._before_late(until), interval_us, detail)
+        if self._closing is not None:
+            self._closing.expect(self._layout.each, anew=anew)
+
+    def _before_late(self, until: int) -> int:
+        """Return the start, if need be of the gap that late tags may still miss."""
+        if self._late is None or not self._late[0].waits_for(self.seen.known):
+            return until
+        return min(until, self._late[0].start - 1)
+
+    def made(self, now: int) -> None:
+        """Know that every item of a new subscription was asked for, us UTC."""
+        if self._closing is not None:
+            self._closing.made(now)
 
     def _open(self, cause: GapCause, until: int, interval_us: int, detail: str) -> None:
         self._memory.cause, self._memory.start = cause, until + 1
@@ -90,6 +121,7 @@ class Losses:
         *,
         more: bool,
         received: int | None,
+        valueless: NDArray[np.intp] = _NOBODY,
     ) -> None:
         """Take the readings of one notification, in order of arrival.
 
@@ -99,18 +131,49 @@ class Losses:
             more: whether the round of publishing goes on.
             received: us UTC; None for a notification fetched again: it ends no gap,
                 as not every server says that its queues overflowed after it.
+            valueless: tags that answered without a time to believe.
         """
+        refused = frozenset(self._memory.refused)
         self._close_refused(handle, time)
         each = self._layout.each[handle]
         handle, time = handle[each], time[each]
+        known = self.seen.known
+        known[np.isin(self._layout.tags, np.array([*refused], np.int32))] = False
         self.seen.observe(handle, time, more=more)
-        if self._closing is None or self._memory.cause is None or received is None:
+        if received is None:
             return
+        self._declare_late(handle, time, known, valueless)
+        if self._closing is None or self._memory.cause is None:
+            return
+        self._closing.forget(valueless)
         end = self._closing.observe(handle, time, received)
         if end is not None:
             cause, start = self._memory.cause, self._memory.start
+            self._late = (self._closing, cause) if self._closing.greeted else None
             self._closing = self._memory.cause = None
             self._declare(Gap(self._server, cause, start, max(start, end)))
+
+    def _declare_late(
+        self,
+        handle: NDArray[np.intp],
+        time: NDArray[np.int64],
+        known: NDArray[np.bool_],
+        valueless: NDArray[np.intp],
+    ) -> None:
+        """Declare for tags heard long after a gap that it lasted longer for them."""
+        if self._late is None:
+            return
+        closed, cause = self._late
+        closed.forget(valueless)
+        until: dict[int, list[int]] = {}
+        for late, first in closed.late(handle, time).items():
+            tag = int(self._layout.tags[late])
+            if known[late]:
+                until.setdefault(first, []).append(tag)
+        for first, tags in until.items():
+            self._declare(Gap(self._server, cause, closed.start, first, tuple(tags)))
+        if not closed.waits_for(self.seen.known):
+            self._late = None
 
     def overflowed(
         self,

@@ -166,8 +166,14 @@ class Collection:
         self._wake.set()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._session.keep_channel())
-            group.create_task(self._subscription.tend(self._wake))
+            group.create_task(self._tend())
             group.create_task(self._receive())
+
+    async def _tend(self) -> None:
+        """Have every item made, then keep them as they are wanted."""
+        await self._subscription.reconcile()
+        self._losses.made(utc_now())
+        await self._subscription.tend(self._wake)
 
     async def _take_up(self) -> None:
         """Have a subscription: the former one where the server still keeps it."""
@@ -204,7 +210,10 @@ class Collection:
     async def _start_anew(self) -> None:
         states = self._items.begin_anew(utc_now())
         self._losses.lost(
-            GapCause.SUBSCRIPTION_LOST, self._interval_us, "a new subscription"
+            GapCause.SUBSCRIPTION_LOST,
+            self._interval_us,
+            "a new subscription",
+            anew=True,
         )
         await self._subscription.create()
         self._memory.subscription = self._subscription.id

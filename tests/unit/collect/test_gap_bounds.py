@@ -98,3 +98,32 @@ def test_a_new_connection_starts_the_search_over() -> None:
     one.observe(handles(0), times(300), 5000)
     one.expect(np.ones(2, np.bool_))
     assert one.observe(handles(0, 1), times(600, 700), 9000) == 700
+
+
+def test_a_new_subscription_is_complete_only_when_every_item_is_made() -> None:
+    one = closing(101, 2)
+    one.expect(np.ones(2, np.bool_), anew=True)
+    assert one.observe(handles(0), times(300), 5000) is None
+    assert one.observe(handles(0), times(400), 9000) is None
+    one.made(9500)
+    assert one.observe(handles(0), times(500), 11500) is None
+    assert one.observe(handles(1), times(450), 11501) == 300
+    assert one.late(handles(1), times(450)) == {1: 450}
+
+
+def test_a_tag_is_late_once_and_only_if_it_may_have_missed_something() -> None:
+    one = closing(101, 4)
+    one.expect(np.ones(4, np.bool_), anew=True)
+    one.made(0)
+    assert one.observe(handles(0), times(300), 5000) is None
+    assert one.observe(handles(0), times(310), 7001) == 300
+    one.forget(handles(3))
+    assert one.late(handles(1, 2, 1, 3), times(250, 400, 500, 600)) == {2: 400}
+    assert one.late(handles(1, 2), times(700, 700)) == {}
+    assert not one.waits_for(np.ones(4, np.bool_))
+
+
+def test_tags_of_a_later_configuration_hold_no_gap_open() -> None:
+    one = closing(101, 1)
+    one.grow(3)
+    assert one.observe(handles(0, 2), times(300, 400), 5000) == 300
