@@ -101,14 +101,20 @@ class Site:
     """More settings of the simulator, without their prefix."""
     source: str = "simulator"
     """Which module serves OPC UA; empty: a server that is not ours."""
+    collector: Mapping[str, str] = field(default_factory=dict)
+    """More settings of the collector, without their prefix."""
+    through: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Module, with its arguments, that runs the module of a process."""
     opcua_port: int = field(default_factory=free_port)
+    opcua_way: int = 0
+    """Port by which clients reach the OPC UA server; 0: its own."""
     api_port: int = field(default_factory=free_port)
     processes: dict[str, subprocess.Popen[bytes]] = field(default_factory=dict)
 
     @property
     def endpoint(self) -> str:
         """URL of the OPC UA server."""
-        return f"opc.tcp://127.0.0.1:{self.opcua_port}"
+        return f"opc.tcp://127.0.0.1:{self.opcua_way or self.opcua_port}"
 
     @property
     def plant_yaml(self) -> Path:
@@ -130,7 +136,11 @@ class Site:
                 "TRUTH": "true",
                 **self.simulator,
             },
-            "collector": {**bus, "SPOOL": str(self.folder / "spool")},
+            "collector": {
+                **bus,
+                "SPOOL": str(self.folder / "spool"),
+                **self.collector,
+            },
             "archiver": {**bus, **database},
             "monitor": {**bus, "STATE": str(self.folder / "monitor")},
             "api": {**bus, **database, "PORT": str(self.api_port)},
@@ -147,7 +157,10 @@ class Site:
         for name in names:
             with (self.folder / f"{name}.log").open("ab") as log:
                 self.processes[name] = subprocess.Popen(
-                    [sys.executable, "-m", MODULES[name]],
+                    [
+                        *(sys.executable, "-m"),
+                        *(*self.through.get(name, ()), MODULES[name]),
+                    ],
                     cwd=ROOT,
                     env=self.environment(name),
                     stdout=log,

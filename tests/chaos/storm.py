@@ -1,0 +1,338 @@
+"""A plant at 3 000 readings/s, what befalls it, and what must hold at the end."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import time
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
+
+import asyncpg
+import pyarrow as pa
+import yaml
+
+from tests.chaos.equation import Declared, Sums, columns, equation
+from tests.chaos.schedule import Fault, Kind
+from tests.chaos.shifted import set_clock
+from tests.system.site import Site, free_port, to_us, until, whole_batches
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from deploy.embedded.postgres import EmbeddedPostgres
+    from tests.chaos.wires import Wires
+    from tests.neighbours.kafka import KafkaBroker
+    from tests.neighbours.timescale import TimescaleServer
+    from tests.system.disk import SmallDisk
+    from tests.system.site import Variant
+
+S = 1_000_000
+VESSELS = 12
+"""Of 34 variables, of which about 20 are sent each second: 3 000 readings/s."""
+PROBE = "BR101/TIC-101.PV"
+RECOVERY_S = 30
+"""Within which data must flow again after a fault is healed."""
+PUBLISHING_US = S // 2
+SLACK_US = 2 * PUBLISHING_US + S
+"""Two publishing intervals, and one second between readings (docs/decisions)."""
+SIMULATED = {"VESSELS": str(VESSELS), "HISTORY": "PT2S"}
+SPOOL = {"SPOOL_QUOTA": "1MiB", "SPOOL_RESERVE": "1MiB"}
+
+
+@dataclass(frozen=True, slots=True)
+class Outage:
+    """A fault, and between which moments readings could not pass."""
+
+    fault: Fault | str
+    start: int
+    end: int
+    """us UTC, when a reading of after the healing was stored."""
+    healed: int
+    """us UTC"""
+
+    def __str__(self) -> str:
+        return (
+            f"{self.fault}: {(self.end - self.start) / S:.1f} s, "
+            f"flows {(self.end - self.healed) / S:.1f} s after healing"
+        )
+
+
+@dataclass(slots=True)
+class Storm:
+    """One plant of one variant under faults.
+
+    Invariant: between two strikes every part is up and data flow.
+    """
+
+    site: Site
+    wires: Wires
+    database: EmbeddedPostgres | TimescaleServer
+    broker: KafkaBroker | None
+    disk: SmallDisk | None
+    """Of the local log."""
+    direct: str
+    """DSN past the proxy."""
+    outages: list[Outage] = field(default_factory=list)
+
+    def begin(self) -> None:
+        """Bring everything up, the collector by way of the proxy."""
+        self.site.begin()
+        self.flows("the start")
+
+    def flows(self, what: object) -> int:
+        """Wait until a reading of after now is stored; return when, us UTC."""
+        now = now_us()
+
+        def newer() -> bool:
+            answer = self.site.get("/recorded", tag=PROBE, start="*-10s", end="*+1m")
+            times = answer.json()["time"] if answer.is_success else []
+            return bool(times) and to_us(times[-1]) > now
+
+        until(f"data flow after {what}", newer, timeout_s=RECOVERY_S, every_s=0.1)
+        return now_us()
+
+    def strike(self, fault: Fault) -> Outage:
+        """Let one fault happen, heal it, and wait until data flow."""
+        start = now_us()
+        with self._hurt(fault):
+            time.sleep(fault.seconds)
+        healed = now_us()
+        struck = Outage(fault, start, self.flows(fault), healed)
+        self.outages.append(struck)
+        return struck
+
+    def _hurt(self, fault: Fault) -> contextlib.AbstractContextManager[None]:
+        hurts: dict[Kind, Callable[[Fault], contextlib.AbstractContextManager[None]]]
+        hurts = {
+            Kind.KILL: self._killed,
+            Kind.FREEZE: self._frozen,
+            Kind.CUT: self._cut,
+            Kind.BLACK_HOLE: self._cut,
+            Kind.RESTART: self._restarted,
+            Kind.CLOCK: self._clock_set,
+            Kind.FULL: self._full,
+        }
+        return hurts[fault.kind](fault)
+
+    @contextlib.contextmanager
+    def _killed(self, fault: Fault) -> Iterator[None]:
+        neighbour = self._neighbour(fault.target)
+        if neighbour is not None:
+            neighbour.kill()
+            yield
+            neighbour.start()
+            return
+        self.site.kill(fault.target)
+        yield
+        self.site.start(fault.target)
+
+    @contextlib.contextmanager
+    def _restarted(self, fault: Fault) -> Iterator[None]:
+        neighbour = self._neighbour(fault.target)
+        assert neighbour is not None
+        neighbour.stop()
+        yield
+        neighbour.start()
+
+    def _neighbour(
+        self, name: str
+    ) -> EmbeddedPostgres | TimescaleServer | KafkaBroker | None:
+        return {"database": self.database, "broker": self.broker}.get(name)
+
+    @contextlib.contextmanager
+    def _frozen(self, fault: Fault) -> Iterator[None]:
+        pid = self.site.processes[fault.target].pid
+        os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.kill(pid, signal.SIGCONT)
+
+    @contextlib.contextmanager
+    def _cut(self, fault: Fault) -> Iterator[None]:
+        if fault.kind is Kind.CUT:
+            self.wires.cut(fault.target)
+        else:
+            self.wires.black_hole(fault.target)
+        yield
+        self.wires.heal(fault.target)
+
+    @contextlib.contextmanager
+    def _clock_set(self, fault: Fault) -> Iterator[None]:
+        file = self.site.folder / f"{fault.target}.clock"
+        set_clock(file, fault.jump_s)
+        yield
+        set_clock(file, 0)
+
+    @contextlib.contextmanager
+    def _full(self, fault: Fault) -> Iterator[None]:
+        if fault.target == "spool":
+            assert self.broker is not None
+            self.broker.stop()
+            yield
+            self.broker.start()
+            return
+        assert self.disk is not None
+        writers = [self.site.processes[n].pid for n in ("collector", "archiver")]
+        self.disk.fill(writers)
+        yield
+        self.disk.empty()
+
+    def settle(self) -> Sums:
+        """Stop the source; return the equation once nothing more arrives."""
+        began = now_us()
+        self.site.stop("simulator")
+        made, only_changes = generated(self.site), changing(self.site)
+        found = [asyncio.run(self._equation(made, only_changes))]
+
+        def holds() -> bool:
+            if not found[-1].balanced:
+                found.append(asyncio.run(self._equation(made, only_changes)))
+            return found[-1].balanced
+
+        with contextlib.suppress(AssertionError):
+            until("balanced", holds, timeout_s=RECOVERY_S, every_s=1)
+        end = Outage("the end", began, now_us() + 3600 * S, began)
+        self.outages.append(end)
+        return found[-1]
+
+    async def _equation(self, made: pa.Table, only_changes: set[int]) -> Sums:
+        connection = await asyncpg.connect(self.direct)
+        try:
+            stored = await self._stored(connection)
+            return equation(made, stored, await self._gaps(connection), only_changes)
+        finally:
+            await connection.close()
+
+    async def _stored(self, connection: asyncpg.Connection) -> pa.Table:
+        heartbeat = heartbeats(self.site)
+        rows = await connection.fetch(
+            "select tag, (extract(epoch from time) * 1000000)::bigint as time,"
+            " value, status::bigint & 4294967295 as status, text"
+            f" from {self.site.variant.namespace}.reading where tag <> all($1::int[])",
+            heartbeat,
+        )
+        names = ("tag", "time", "value", "status", "text")
+        types = (pa.int32(), pa.int64(), pa.float64(), pa.int64(), pa.string())
+        return columns(
+            *(
+                pa.array([row[name] for row in rows], kind)
+                for name, kind in zip(names, types, strict=True)
+            )
+        )
+
+    async def _gaps(self, connection: asyncpg.Connection) -> list[Declared]:
+        rows = await connection.fetch(
+            "select server, cause, (extract(epoch from since) * 1000000)::bigint,"
+            " (extract(epoch from until) * 1000000)::bigint, tags"
+            f" from {self.site.variant.namespace}.gap order by since"
+        )
+        return [
+            Declared(server, cause, start, end, None if tags is None else tuple(tags))
+            for server, cause, start, end, tags in rows
+        ]
+
+    def gaps(self) -> list[Declared]:
+        """Return every declared gap."""
+
+        async def ask() -> list[Declared]:
+            connection = await asyncpg.connect(self.direct)
+            try:
+                return await self._gaps(connection)
+            finally:
+                await connection.close()
+
+        return asyncio.run(ask())
+
+    def outside(self) -> list[Declared]:
+        """Return the gaps that are wider than the true outages allow."""
+        return [gap for gap in self.gaps() if not self._is_true(gap)]
+
+    def _is_true(self, gap: Declared) -> bool:
+        end = gap.start if gap.end is None else gap.end
+        return any(
+            outage.start - SLACK_US <= gap.start and end <= outage.end + SLACK_US
+            for outage in self.outages
+        )
+
+
+def now_us() -> int:
+    """Return UTC, us."""
+    return time.time_ns() // 1000
+
+
+def storm(
+    folder: Path,
+    variant: Variant,
+    wires: Wires,
+    *,
+    database: EmbeddedPostgres | TimescaleServer,
+    broker: KafkaBroker | None = None,
+    disk: SmallDisk | None = None,
+) -> Storm:
+    """Return a plant that is not started yet; `folder` is made."""
+    folder.mkdir(parents=True)
+    through = {}
+    for name in ("simulator", "collector"):
+        clock = folder / f"{name}.clock"
+        set_clock(clock, 0)
+        through[name] = ("tests.chaos.shifted", str(clock))
+    direct = database.dsn
+    port = urlsplit(direct).port
+    assert port is not None
+    dsn = direct.replace(f":{port}/", f":{wires.lay('database', port)}/")
+    opcua = free_port()
+    site = Site(
+        folder,
+        replace(variant, dsn=dsn),
+        simulator=SIMULATED,
+        collector={} if broker is None else SPOOL,
+        through=through,
+        opcua_port=opcua,
+        opcua_way=wires.lay("opcua", opcua),
+    )
+    return Storm(site, wires, database, broker, disk, direct)
+
+
+def generated(site: Site) -> pa.Table:
+    """Return what the simulator put on record, in the order of sending."""
+    ids = {
+        tag["node"].partition(";")[2].removeprefix("s="): tag["id"]
+        for tag in site.tags().values()
+    }
+    parts = []
+    for path in sorted((site.folder / "simulator").glob("truth-*.arrow")):
+        found = pa.Table.from_batches(whole_batches(path)).combine_chunks()
+        for batch in found.to_batches():
+            node = batch["node"]
+            known = pa.array([ids.get(n) for n in node.dictionary.to_pylist()])
+            tag = known.take(node.indices)
+            rows = batch.filter(tag.is_valid())
+            parts.append(
+                columns(
+                    tag.drop_null(),
+                    *(rows[name] for name in ("time", "value", "status", "text")),
+                )
+            )
+    return pa.concat_tables(parts)
+
+
+def plant(site: Site) -> Any:
+    """Return plant.yaml."""
+    return yaml.safe_load(site.plant_yaml.read_text())
+
+
+def changing(site: Site) -> set[int]:
+    """Return the tags of which the server reports changes only."""
+    tags = site.get("/tags").json()["tags"]
+    return {tag["id"] for tag in tags if tag["report"] == "change"}
+
+
+def heartbeats(site: Site) -> list[int]:
+    """Return the ids that belong to no vessel."""
+    return [server["heartbeat"]["id"] for server in plant(site)["servers"]]
