@@ -2,7 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: help demo test check fast integration faults system bench lock clean
+.PHONY: help demo test check fast integration faults system chaos bench lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -13,6 +13,7 @@ help:
 	@echo "make integration  tests against one real neighbour"
 	@echo "make faults       tests that kill, cut and fill"
 	@echo "make system       tests of the whole plant"
+	@echo "make chaos        200 random faults under load, both variants (ARGS=\"--seed 7\")"
 	@echo "make bench        the whole way under load, with CPU and memory"
 	@echo "make lock         resolve the dependencies again"
 
@@ -49,6 +50,9 @@ faults: .venv/test
 
 system: .venv/test
 	@$(BIN)/pytest -q tests/system
+
+chaos: .venv/test
+	@$(BIN)/python -m tests.chaos $(ARGS)
 
 bench: .venv/test
 	@$(BIN)/python -m tests.benchmarks.whole_way $(ARGS)

@@ -31,7 +31,13 @@ BUDGET_MIN = {
 What runs at the same time shares the minutes, so the kinds add up to the whole run.
 """
 
-KINDS = ("tests/unit", "tests/integration", "tests/faults", "tests/system")
+KINDS = (
+    "tests/unit",
+    "tests/integration",
+    "tests/faults",
+    "tests/system",
+    "tests/chaos",
+)
 """What `make test` runs, the quick ones first."""
 
 WORKERS = ("-n", "2", "--dist", "loadgroup")

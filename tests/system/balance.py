@@ -116,10 +116,10 @@ def balance(
             if count > 1:
                 result.duplicate += count - 1
                 result.examples.append(f"{tag}: {count} x {entry}")
-        for entry in sorted(set(have) - set(made)):
+        for entry in sorted(set(have) - set(made), key=repr):
             result.invented += 1
             result.examples.append(f"{tag}: not generated: {entry}")
-        for entry in sorted(set(due) - set(have)):
+        for entry in sorted(set(due) - set(have), key=repr):
             if any(gap.covers(tag, entry.time) for gap in gaps):
                 result.declared += 1
             else:
