@@ -32,7 +32,7 @@ async def main(settings: ServiceSettings) -> None:
     settings.data.mkdir(parents=True, exist_ok=True)
     begun = start(settings, clock())
     variables = of_plant(settings.site, settings.area, settings.vessel_names)
-    server = FlatServer(endpoint(settings), variables)
+    server = FlatServer(endpoint(settings), variables, keep=settings.keep)
     await server.build()
     desk = FaultDesk(begun.plant)
     await server.offer(desk)

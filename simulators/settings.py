@@ -43,6 +43,9 @@ class SimulatorSettings(ServiceSettings):
     """Faults to come: path of a YAML file, or `demo`; default: none."""
     truth: bool = False
     """Keep a record of every value that was published."""
+    keep: int = Field(default=2_000_000, ge=0)
+    """Values that HistoryRead finds, over all variables; in memory, so none after a
+    restart. 0: the server has no history."""
     encrypted: bool = False
     """Basic256Sha256 with SignAndEncrypt only; else without security only."""
     user: str | None = None

@@ -32,7 +32,7 @@ async def main(settings: ServiceSettings) -> None:
     settings.data.mkdir(parents=True, exist_ok=True)
     recording = read(settings.file, settings.format)
     served = variables(recording, settings.site, settings.area)
-    server = FlatServer(endpoint(settings), served)
+    server = FlatServer(endpoint(settings), served, keep=settings.keep)
     await server.build()
     with contextlib.ExitStack() as stack:
         truth = None

@@ -38,7 +38,11 @@ class NodeRefused(FedbatchError):  # noqa: N818
 class Builder:
     """Adds variables and the folders above them to one server."""
 
-    def __init__(self, server: Server, namespace: int) -> None:
+    def __init__(
+        self, server: Server, namespace: int, *, history: bool = False
+    ) -> None:
+        """Add to `server`; `history` says that variables can be read back."""
+        self._history = history
         self._session = server.iserver.isession
         self._namespace = namespace
         self._folders: dict[tuple[str, ...], Any] = {
@@ -65,7 +69,7 @@ class Builder:
             node,
             parent,
             variable.path[-1],
-            _variable_attributes(variable),
+            _variable_attributes(variable, history=self._history),
             ua.ObjectIds.HasComponent,
             type_id,
         )
@@ -145,15 +149,22 @@ class Builder:
             )
 
 
-def _variable_attributes(variable: Variable) -> Any:  # noqa: ANN401  VariableAttributes
+def _variable_attributes(
+    variable: Variable,
+    *,
+    history: bool,
+) -> Any:  # noqa: ANN401  VariableAttributes
     attributes = ua.VariableAttributes()
     attributes.DisplayName = ua.LocalizedText(variable.path[-1])
     attributes.Description = ua.LocalizedText(variable.description)
     attributes.DataType = ua.NodeId(VARIANT[variable.kind].value)
     attributes.Value = ua.Variant(None, ua.VariantType.Null)
     attributes.ValueRank = ua.ValueRank.Scalar
-    attributes.AccessLevel = ua.AccessLevel.CurrentRead.mask
-    attributes.UserAccessLevel = ua.AccessLevel.CurrentRead.mask
+    access = ua.AccessLevel.CurrentRead.mask
+    if history:
+        access |= ua.AccessLevel.HistoryRead.mask
+    attributes.AccessLevel = attributes.UserAccessLevel = access
+    attributes.Historizing = history
     return attributes
 
 

@@ -19,6 +19,8 @@ from asyncua import Server, ua
 
 from shared.domain import FedbatchError
 from simulators.servers.address_space import PYTHON, VARIANT, Builder
+from simulators.servers.history import History, Kept
+from simulators.servers.history_service import NODES_PER_READ, HistoryService
 from simulators.servers.queues import MarkingSubscriptions
 from simulators.servers.security import OneUser, certificate_in
 from simulators.servers.variables import NAMESPACE
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from simulators.servers.variables import Variable
 
 APPLICATION_URI = "urn:fedbatch:simulator"
+KEPT_VALUES = 2_000_000
+"""Values of its history, about 60 bytes each."""
 SESSION_MS = 60_000
 """Longest time a session, with its queues, outlives its client's connection."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -68,8 +72,16 @@ class _Sent(ua.DataValue):  # type: ignore[misc]
 class FlatServer:
     """Serves variables; `async with` owns the socket."""
 
-    def __init__(self, endpoint: Endpoint, variables: Sequence[Variable]) -> None:
+    def __init__(
+        self,
+        endpoint: Endpoint,
+        variables: Sequence[Variable],
+        *,
+        keep: int = KEPT_VALUES,
+    ) -> None:
+        """Serve `variables`; HistoryRead finds the last `keep` values, 0: none."""
         self._endpoint = endpoint
+        self.history = History(len(variables), keep)
         self.variables = tuple(variables)
         users = OneUser(endpoint.user, endpoint.password) if endpoint.user else None
         self._server = Server(user_manager=users)
@@ -100,7 +112,9 @@ class FlatServer:
         server.iserver.isession.subscription_service = self._subscriptions
         await self._secure()
         self._namespace = await server.register_namespace(NAMESPACE)
-        self._nodes = await Builder(server, self._namespace).add(self.variables)
+        builder = Builder(server, self._namespace, history=self.history.keeps)
+        self._nodes = await builder.add(self.variables)
+        await self._serve_history()
         self._process = {
             node
             for node, variable in zip(self._nodes, self.variables, strict=True)
@@ -111,6 +125,26 @@ class FlatServer:
                 ua.Variant(None, ua.VariantType.Null),
                 ua.StatusCode(ua.StatusCodes.BadWaitingForInitialData),
             )
+
+    async def _serve_history(self) -> None:
+        """Answer HistoryRead, and say so where clients look."""
+        iserver = self._server.iserver
+        places = {node: place for place, node in enumerate(self._nodes)}
+        iserver.history_manager = HistoryService(
+            iserver, self.history, places, self._data_value
+        )
+        ids = ua.ObjectIds
+        for node, variant in (
+            (
+                ids.HistoryServerCapabilities_AccessHistoryDataCapability,
+                ua.Variant(self.history.keeps, ua.VariantType.Boolean),
+            ),
+            (
+                ids.Server_ServerCapabilities_OperationLimits_MaxNodesPerHistoryReadData,
+                ua.Variant(NODES_PER_READ, ua.VariantType.UInt32),
+            ),
+        ):
+            await self._server.get_node(ua.NodeId(node)).write_value(variant)
 
     async def offer(self, desk: FaultDesk) -> None:
         """Add the plant's faults; call it after `build`."""
@@ -182,8 +216,7 @@ class FlatServer:
 
     async def write(self, instant: Instant) -> None:
         """Put values into their variables and into all queues, in order."""
-        source = _EPOCH + timedelta(microseconds=instant.time)
-        server = datetime.fromtimestamp(time.time(), UTC)
+        server = time.time_ns() // 1_000
         statuses = instant.statuses or (0,) * len(instant.nodes)
         for node, value, status in zip(
             instant.nodes, instant.values, statuses, strict=True
@@ -191,13 +224,17 @@ class FlatServer:
             await self._space.write_attribute_value(
                 self._nodes[node],
                 ua.AttributeIds.Value,
-                _Sent(
-                    self._variant(node, value),
-                    ua.StatusCode(status) if status else _GOOD,
-                    source,
-                    server,
-                ),
+                self._data_value(node, Kept(instant.time, value, status, server)),
             )
+        self.history.add(instant, server)
+
+    def _data_value(self, node: int, kept: Kept) -> _Sent:
+        return _Sent(
+            self._variant(node, kept.value),
+            ua.StatusCode(kept.status) if kept.status else _GOOD,
+            _EPOCH + timedelta(microseconds=kept.time),
+            _EPOCH + timedelta(microseconds=kept.server),
+        )
 
     def _variant(self, node: int, value: Value) -> Any:  # noqa: ANN401  Variant
         if value is None:

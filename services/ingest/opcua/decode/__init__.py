@@ -7,6 +7,7 @@ claimed.
 """
 
 from services.ingest.opcua.decode.cursor import MalformedNotification
+from services.ingest.opcua.decode.history import NodeHistory, decode_history
 from services.ingest.opcua.decode.publish import (
     Publish,
     PublishRefused,
@@ -18,10 +19,12 @@ from services.ingest.opcua.decode.values import block_from_data_values
 
 __all__ = [
     "MalformedNotification",
+    "NodeHistory",
     "Publish",
     "PublishRefused",
     "Refused",
     "block_from_data_values",
+    "decode_history",
     "decode_publish",
     "decode_republish",
 ]

@@ -94,7 +94,7 @@ def decode_publish(
         PublishRefused: a ServiceFault, or a Bad ServiceResult.
         MalformedNotification: the bytes are no PublishResponse.
     """
-    cursor = _open(body, _PUBLISH_RESPONSE, "a PublishResponse (i=829)")
+    cursor = opened(body, _PUBLISH_RESPONSE, "a PublishResponse (i=829)")
     subscription = cursor.u32("SubscriptionId")
     count = cursor.count(4, "available sequence numbers")
     available = tuple(cursor.u32("sequence number") for _ in range(count))
@@ -118,7 +118,7 @@ def decode_republish(
             (BadMessageNotAvailable: the server no longer has it).
         MalformedNotification: the bytes are no RepublishResponse.
     """
-    cursor = _open(body, _REPUBLISH_RESPONSE, "a RepublishResponse (i=835)")
+    cursor = opened(body, _REPUBLISH_RESPONSE, "a RepublishResponse (i=835)")
     envelope = _Envelope(subscription, (), more=False)
     return _message(cursor, envelope, tags, received)
 
@@ -130,8 +130,13 @@ class _Envelope:
     more: bool
 
 
-def _open(body: bytes | memoryview, expected: bytes, name: str) -> Cursor:
-    """Return a cursor behind the ResponseHeader."""
+def opened(body: bytes | memoryview, expected: bytes, name: str) -> Cursor:
+    """Return a cursor behind the ResponseHeader.
+
+    Raises:
+        PublishRefused: a ServiceFault, or a Bad ServiceResult.
+        MalformedNotification: another message than `expected`, or cut off.
+    """
     data = bytes(body) + PADDING
     cursor = Cursor(data, 0, len(body))
     found = node_id(cursor)
