@@ -35,6 +35,8 @@ class Kind(StrEnum):
     LIVENESS = "liveness"
     SUBSCRIPTIONS = "subscriptions"
     GAP = "gap"
+    FILLED = "filled"
+    """What came of asking a server's history about a gap; see shared.wire_filled."""
     LEDGER = "ledger"
     CONFIGURATION = "configuration"
     DEAD_LETTER = "dead-letter"

@@ -54,7 +54,7 @@ async def with_gaps(connection: Connection, tag: StoredTag, series: Series) -> S
     gaps = await queries_declared.gaps(
         connection, first, max(last, alive or last) + 1, [tag.server], [tag.id]
     )
-    spans = [Span(gap.start, gap.end) for gap in gaps]
+    spans = [Span(gap.start, gap.end) for gap in gaps if gap.hides([tag.id])]
     holds = alive if tag.report == "change" else None
     return as_known(series, spans, holds_until=holds)
 

@@ -9,13 +9,34 @@ from typing import TYPE_CHECKING
 from shared.domain import Gap, GapCause
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
 
     from shared.store.queries import Connection
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MINUTE_US = 60_000_000
-_GAP = "server, cause, since, until, tags, count, detail"
+_GAP = (
+    "server, cause, since, until, tags, count, detail,"
+    " filled, missing, fill_rows, fill_detail"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredGap(Gap):
+    """A declared gap, and what came of asking the server's history about it."""
+
+    filled: int | None = None
+    """When what the server still knew was stored, us UTC; None: it was not yet."""
+    missing: tuple[int, ...] = ()
+    """Tags that may still miss readings although it is filled."""
+    rows: int | None = None
+    """Readings that the server's history gave."""
+    history: str = ""
+    """Why the history left something out, for a person."""
+
+    def hides(self, tags: Iterable[int]) -> bool:
+        """Whether readings of one of these tags (in its scope) may be missing."""
+        return self.filled is None or not set(self.missing).isdisjoint(tags)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +68,7 @@ async def gaps(
     end: int,
     servers: Sequence[str] | None = None,
     tags: Sequence[int] | None = None,
-) -> list[Gap]:
+) -> list[StoredGap]:
     """Return the gaps that overlap [start, end), oldest first.
 
     Args:
@@ -70,7 +91,7 @@ async def gaps(
         None if tags is None else list(tags),
     )
     return [
-        Gap(
+        StoredGap(
             server=row["server"],
             cause=GapCause(row["cause"]),
             start=_us(row["since"]),
@@ -78,6 +99,10 @@ async def gaps(
             tags=None if row["tags"] is None else tuple(row["tags"]),
             count=row["count"],
             detail=row["detail"],
+            filled=None if row["filled"] is None else _us(row["filled"]),
+            missing=tuple(row["missing"] or ()),
+            rows=row["fill_rows"],
+            history=row["fill_detail"],
         )
         for row in rows
     ]

@@ -18,7 +18,7 @@ from shared.store.batches import store_batches
 from shared.store.configuration import store_configuration, store_provisional
 from shared.store.copy import COLUMNS, encode_rows, pieces
 from shared.store.events import store_events
-from shared.store.gaps import declare_gaps
+from shared.store.gaps import declare_gaps, store_filled
 from shared.store.ledger import (
     DUPLICATE,
     QUARANTINED,
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from shared.store.events import Said
     from shared.store.pool import Connection
     from shared.wire import ConfigurationRecord, LedgerCounts
+    from shared.wire_filled import Filled
 
 NO_CELLS = Cells(np.empty(0, np.int32), np.empty(0, np.int32), np.empty(0, np.int64))
 
@@ -126,6 +127,8 @@ class Content:
     provisional: Mapping[int, str] = field(default_factory=dict)
     """Server of each tag id that has no row yet."""
     gaps: tuple[Gap, ...] = ()
+    filled: tuple[Filled, ...] = ()
+    """What came of asking servers' histories about gaps."""
     subscriptions: tuple[tuple[str, tuple[SubscriptionState, ...]], ...] = ()
     """Server and its changed states, in order."""
     ledger: tuple[LedgerCounts, ...] = ()
@@ -222,6 +225,7 @@ async def _store_control(connection: Connection, content: Content) -> None:
     if content.provisional:
         await store_provisional(connection, content.provisional)
     await declare_gaps(connection, content.gaps)
+    await store_filled(connection, content.filled)
     for server, states in content.subscriptions:
         await store_subscriptions(connection, server, states)
     await add_counts(connection, content.ledger)

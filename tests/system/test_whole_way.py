@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.system.balance import Balance, balance
-from tests.system.site import Site, status_of, to_us, until
+from tests.system.site import Site, status_of, to_iso, to_us, until
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -74,17 +74,33 @@ def hurt(
     return Outage(what, start, flows_again(site, what))
 
 
+def filled(site: Site) -> None:
+    """Wait until the simulator's history filled the time without a collector."""
+    now = time.time_ns() // 1000
+
+    def all_filled() -> bool:
+        query = {"start": to_iso(now - DAY_US), "end": to_iso(now)}
+        gaps = site.get("/gaps", **query).json()["gaps"]
+        return all(gap["filled"] and not gap["missing"] for gap in gaps)
+
+    until("what was missed is filled", all_filled)
+    assert balanced(site).declared == 0
+
+
 def kill_each(site: Site) -> list[Outage]:
-    """Kill and restart every process in turn."""
-    return [
-        hurt(
-            site,
-            f"kill -9 of {name}",
-            functools.partial(site.kill, name),
-            functools.partial(site.start, name),
-        )
-        for name in ("archiver", "api", "collector", "simulator")
-    ]
+    """Kill and restart every process in turn; the server's history fills the gaps."""
+    outages = [_kill(site, name) for name in ("archiver", "api", "collector")]
+    filled(site)
+    return [*outages, _kill(site, "simulator")]
+
+
+def _kill(site: Site, name: str) -> Outage:
+    return hurt(
+        site,
+        f"kill -9 of {name}",
+        functools.partial(site.kill, name),
+        functools.partial(site.start, name),
+    )
 
 
 def balanced(site: Site) -> Balance:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 from fastapi import APIRouter, Query, Response
 
 from services.api.answers import Answer, Wanted, json_response, response
-from services.api.known import gap_body, known
+from services.api.known import known, stored_gap_body
 from services.api.moments import iso
 from services.api.ranges import Asked
 from services.api.roles import READ
@@ -19,6 +19,10 @@ if TYPE_CHECKING:
     from shared.store.queries import StoredTag
 
 router = APIRouter(tags=["completeness"])
+_GAP_COLUMNS = (
+    *("server", "cause", "start", "end", "tags", "count", "detail"),
+    *("filled", "missing", "rows", "history"),
+)
 
 
 @router.get("/gaps", openapi_extra=READ)
@@ -37,6 +41,8 @@ async def gaps(
 
     A gap is an interval in which readings may be missing: `tags` null means every tag
     of the server, `count` null that nobody knows how many, `end` null that it lasts.
+    `filled` is when what the server's own history gave (`rows` readings) was stored;
+    from then on only the tags in `missing` may miss readings, and `history` says why.
     """
     async with found.database.read() as connection:
         names = await found.directory.names(connection)
@@ -47,11 +53,11 @@ async def gaps(
     about = what.about(names)
     if wanted.format == "json":
         return json_response(about)
-    rows = [gap_body(gap, names) for gap in what.gaps]
-    keys = ("server", "cause", "start", "end", "tags", "count", "detail")
+    rows = [stored_gap_body(gap, names) for gap in what.gaps]
     for row in rows:
         row["tags"] = None if row["tags"] is None else " ".join(row["tags"])
-    columns = {key: [row[key] for row in rows] for key in keys}
+        row["missing"] = " ".join(row["missing"])
+    columns = {key: [row[key] for row in rows] for key in _GAP_COLUMNS}
     del about["gaps"]
     return response(Answer(about, columns), wanted)
 

@@ -18,6 +18,7 @@ from shared.store.events import Said
 from shared.store.ledger import Cells, cells
 from shared.store.transaction import NO_CELLS, Content, Quarantined
 from shared.wire import ConfigurationRecord, LedgerCounts
+from shared.wire_filled import Filled
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -67,6 +68,7 @@ class _Collected:
     quarantined: list[Quarantined] = field(default_factory=list)
     letters: list[Message] = field(default_factory=list)
     gaps: list[Gap] = field(default_factory=list)
+    filled: list[Filled] = field(default_factory=list)
     subscriptions: list[tuple[str, tuple[SubscriptionState, ...]]] = field(
         default_factory=list
     )
@@ -79,8 +81,8 @@ class _Collected:
         match entry.meaning:
             case Readings():
                 self._add_readings(entry, entry.meaning)
-            case Gap() as gap:
-                self.gaps.append(_from_reached(gap, known))
+            case Gap() | Filled() as gap:
+                self._add_gap(gap, known)
             case Subscriptions(server, states):
                 self.subscriptions.append((server, states))
             case Said() as said:
@@ -92,6 +94,12 @@ class _Collected:
             case Unreadable() | Damaged() as refused:
                 self._add_refused_record(entry, refused)
                 self.gaps += _damage(refused, known)
+
+    def _add_gap(self, said: Gap | Filled, known: Known) -> None:
+        if isinstance(said, Filled):
+            self.filled.append(said)
+        else:
+            self.gaps.append(_from_reached(said, known))
 
     def _add_readings(self, entry: Entry, readings: Readings) -> None:
         accepted, refusals = sort_out(readings.block)
@@ -121,6 +129,8 @@ def prepare(entries: Sequence[Entry], known: Known) -> Prepared:
         merge([r.block for r in collected.accepted]) if collected.accepted else None
     )
     block, repeated = sorted_unique(empty() if merged is None else merged)
+    if entries[0].source.at.topic == Topic.BACKFILL:
+        known = replace(known, contexts={})
     changed, seen = _batches(block, known)
     content = Content(
         at=entries[0].source.at,
@@ -134,13 +144,15 @@ def prepare(entries: Sequence[Entry], known: Known) -> Prepared:
         quarantined=tuple(collected.quarantined),
         provisional=_provisional(block, collected.accepted, known),
         gaps=tuple(collected.gaps),
+        filled=tuple(collected.filled),
         subscriptions=tuple(collected.subscriptions),
         ledger=tuple(collected.ledger),
         configuration=collected.configuration,
         batches=tuple(seen),
         events=tuple(collected.events),
     )
-    return Prepared(content, tuple(collected.letters), changed)
+    past = content.at.topic == Topic.BACKFILL
+    return Prepared(content, tuple(collected.letters), {} if past else changed)
 
 
 def sorted_unique(block: Block) -> tuple[Block, Cells]:

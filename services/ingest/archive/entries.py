@@ -22,6 +22,7 @@ from shared.wire import (
     decode_subscriptions,
 )
 from shared.wire_events import decode_event
+from shared.wire_filled import Filled, decode_filled
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -58,6 +59,7 @@ class Nothing:
 Meaning = (
     Readings
     | Gap
+    | Filled
     | Subscriptions
     | Said
     | tuple[LedgerCounts, ...]
@@ -152,6 +154,7 @@ def _configuration(value: bytes) -> ConfigurationRecord:
 
 _DECODERS: Mapping[Kind, Callable[[bytes], Meaning]] = {
     Kind.GAP: decode_gap,
+    Kind.FILLED: decode_filled,
     Kind.SUBSCRIPTIONS: _subscriptions,
     Kind.LEDGER: decode_ledger,
     Kind.CONFIGURATION: _configuration,

@@ -28,6 +28,7 @@ async def main(settings: ServiceSettings) -> None:
             await collect(
                 settings,
                 plant=logs.plant,
+                backfill=bus,
                 append=logs.append,
                 first=first,
                 configurations=configurations.after,

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from typing import TYPE_CHECKING
 
+from services.ingest.backfill.backfill import Backfill
 from services.ingest.collect.beat import Beat
 from services.ingest.collect.intake import Intake
 from services.ingest.collect.ledger import Ledger
@@ -60,8 +61,10 @@ class Collector:
         dead_letter: Callable[[dict[str, str], bytes], None],
         tail: Tail,
         uncounted: Uncounted,
+        backfill: Backfill,
     ) -> None:
         self._settings = settings
+        self._backfill = backfill
         self._writer = writer
         self._last = last
         self._group = group
@@ -101,6 +104,7 @@ class Collector:
             before = self._collections[name].plan
             if after is None or not before.same_connection(after):
                 self._tasks.pop(name).cancel()
+                self._backfill.stop(name)
                 self.beat.remember()
                 del self._collections[name]
         for name, plan in wanted.items():
@@ -124,16 +128,9 @@ class Collector:
             losses=losses,
             dead_letter=self._dead_letter,
         )
-        session = Session(
-            plan.server,
-            folder=self._settings.spool / "certificates",
-            identity=self._identity,
-            password=self._settings.password(name),
-            timeout_s=self._settings.timeouts.neighbour.total_seconds(),
-        )
         collection = Collection(
             plan,
-            session,
+            self._session(plan),
             writer=self._writer,
             intake=intake,
             losses=losses,
@@ -145,10 +142,21 @@ class Collector:
         intake.recount(self._uncounted.pop(name, ()))
         self._collections[name] = collection
         self._tasks[name] = self._group.create_task(collection.run(), name=name)
+        self._backfill.start(name, lambda: collection.plan, self._session(plan))
+
+    def _session(self, plan: Plan) -> Session:
+        return Session(
+            plan.server,
+            folder=self._settings.spool / "certificates",
+            identity=self._identity,
+            password=self._settings.password(plan.server.name),
+            timeout_s=self._settings.timeouts.neighbour.total_seconds(),
+        )
 
     def _declare(self, plan: Plan, gap: Gap) -> None:
         collection = self._collections.get(gap.server)
         plan = plan if collection is None else collection.plan
+        self._backfill.want(gap)
         message = Message(*encode_gap(gap))
         partitions = plan.partitions
         if gap.tags is not None:
@@ -175,6 +183,7 @@ async def collect(
     settings: CollectorSettings,
     *,
     plant: Bus,
+    backfill: Bus,
     append: Callable[[TopicPartition, Sequence[Message]], Awaitable[Position]],
     first: ConfigurationRecord,
     configurations: Callable[[int], Awaitable[ConfigurationRecord]],
@@ -184,6 +193,7 @@ async def collect(
     Args:
         settings: of the collector; its folder exists.
         plant: the log that `append` writes to first: what it holds already is read.
+        backfill: the log with topic `backfill`.
         append: makes records of `plant` durable.
         first: the configuration to begin with.
         configurations: returns the next configuration after a version.
@@ -203,6 +213,13 @@ async def collect(
             dead_letter=letters.put,
             tail=tail,
             uncounted=uncounted,
+            backfill=Backfill(
+                settings.spool,
+                backfill,
+                group,
+                writer.room,
+                rows_per_s=settings.backfill_rows_per_s,
+            ),
         )
         collector.switch(first)
         group.create_task(collector.beat.run())

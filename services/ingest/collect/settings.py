@@ -33,6 +33,9 @@ class CollectorSettings(ServiceSettings):
     passwords: dict[str, SecretStr] = Field(default_factory=dict)
     """Password of a server's user, by the server's name in lower case with every run
     of other characters than letters and digits as one underscore."""
+    backfill_rows_per_s: float = Field(default=20_000.0, gt=0)
+    """Most readings per second and server that are fetched from its history after a
+    gap; by default about a quarter of what the archiver stores."""
     timeouts: Timeouts = Timeouts()
 
     def password(self, server: str) -> str | None:

@@ -112,16 +112,18 @@ async def pieces(
 
 async def last_before(
     session: Session, nodes: Mapping[int, str], time: int
-) -> dict[int, int]:
+) -> tuple[dict[int, int], dict[int, str]]:
     """Return when the last value at or before `time` was, by tag; us UTC.
 
-    A tag is left out when the server does not say.
+    The second part is the server's word on tags that it gives no history of. A tag is
+    in neither when its history does not reach back that far.
 
     Raises:
         Unavailable: one of this room's situations.
     """
-    wishes, _ = _wishes(session, nodes, time)
+    wishes, lost = _wishes(session, nodes, time)
     found: dict[int, int] = {}
+    refused = {piece.tag: piece.refused for piece in lost}
     size = _size(session)
     for first in range(0, len(wishes), size):
         asked = wishes[first : first + size]
@@ -130,7 +132,9 @@ async def last_before(
             times = answer.block.time[answer.block.time <= time]
             if len(times):
                 found[wish.tag] = int(times.max())
-    return found
+            elif _refusal(answer):
+                refused[wish.tag] = _refusal(answer)
+    return found, refused
 
 
 def _size(session: Session) -> int:

@@ -71,6 +71,9 @@ _LIMIT_NODES = {
     "browse": ua.NodeId(
         ua.ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerBrowse
     ),
+    "history": ua.NodeId(
+        ua.ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerHistoryReadData
+    ),
 }
 _STARTED = ua.NodeId(ua.ObjectIds.Server_ServerStatus_StartTime)
 _AT_ONCE = 1000
@@ -135,7 +138,7 @@ class Session:
         self.namespaces: list[str] = []
         """NamespaceArray of the server, read anew with each new session."""
         self.limits: dict[str, int] = {}
-        """Operations per request, by `read`, `items`, `browse`."""
+        """Operations per request, by `read`, `items`, `browse`, `history`."""
         self.started = 0
         """When the server started, us UTC; 0 when it does not say."""
 
@@ -269,6 +272,11 @@ class Session:
         if self._client is None or not self._is_connected():
             raise ServerUnreachable(f"{self.url}: the connection is closed")
         return self._client
+
+    @property
+    def is_open(self) -> bool:
+        """Whether there is a connection now."""
+        return self._is_connected()
 
     def _is_connected(self) -> bool:
         protocol = None if self._client is None else self._client.uaclient.protocol

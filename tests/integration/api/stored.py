@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from shared.bus import Bus
     from shared.store.archive import Archive
     from shared.wire_events import Event
+    from shared.wire_filled import Filled
 
 S = 1_000_000
 T0 = 1_790_000_000 * S
@@ -119,6 +120,10 @@ class StoredPlant:
     async def declare(self, *gaps: Gap) -> None:
         first = await self.bus.append(self.at, [Message(*encode_gap(g)) for g in gaps])
         await self._store(first, records=len(gaps), gaps=gaps)
+
+    async def fill(self, filled: Filled) -> None:
+        """Store what the server's history gave of a gap."""
+        await self._store(await self.log(empty()), filled=(filled,))
 
     async def say(self, *events: Event) -> Position:
         """Append events to the log without storing them."""

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from shared.domain import Gap, GapCause
+from shared.wire_filled import Filled
 from tests.integration.api.stored import ISO0, T0, Client, Row, S, StoredPlant, block
 
 if TYPE_CHECKING:
@@ -119,12 +120,36 @@ async def test_every_answer_lists_the_gaps_of_its_range_and_scope(
             "tags": None,
             "count": None,
             "detail": "cable",
+            "filled": None,
+            "missing": [],
+            "rows": None,
+            "history": "",
         }
     ]
     assert (one["complete"], one["completeness"]) == (False, 0.75)
     assert one["pending"] is None
     two = await api.get("/recorded", tag="2", **asked)
     assert [gap["tags"] for gap in two["gaps"]] == [None, ["BR101/AIC-101.PV"]]
+
+
+async def test_a_gap_that_was_filled_hides_only_what_is_still_missing(
+    plant: StoredPlant, api: Client
+) -> None:
+    gap = Gap("plc1", GapCause.COLLECTOR_DOWN, T0 + 50 * S, T0 + 75 * S)
+    await plant.put(block((1, 0, 0.0), (1, 100, 1.0), (100, 100, 1.0)))
+    await plant.declare(gap)
+    asked = {"start": ISO0, "end": at(100)}
+    await plant.fill(Filled(gap, 0, (0, 1), (2,), 7, "no history"))
+    half = await api.get("/recorded", tag="1", **asked)
+    assert (half["complete"], half["gaps"][0]["filled"]) == (False, None)
+    await plant.fill(Filled(gap, 1, (0, 1), (2,), 7, "no history"))
+    one = await api.get("/recorded", tag="1", **asked)
+    assert (one["complete"], one["completeness"]) == (True, 1.0)
+    (told,) = one["gaps"]
+    assert told["filled"] is not None
+    assert (told["missing"], told["rows"]) == (["BR101/AIC-101.PV"], 7)
+    two = await api.get("/recorded", tag="2", **asked)
+    assert (two["complete"], two["completeness"]) == (False, 0.75)
 
 
 async def test_what_is_not_stored_yet_is_pending(

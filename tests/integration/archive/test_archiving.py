@@ -35,6 +35,7 @@ from shared.wire import (
     encode_gap,
     encode_subscriptions,
 )
+from shared.wire_filled import Filled, encode_filled
 from tests.integration.archive.archived import (
     open_log,
     plant,
@@ -187,6 +188,39 @@ async def test_control_records_are_stored_in_order(
         assert (
             await value_of(database, "select actual from subscription") == "subscribed"
         )
+
+
+async def test_a_gap_is_filled_when_every_share_is_stored_in_whatever_order(
+    tmp_path: Path, database: DatabaseSettings
+) -> None:
+    end = NOON_US + 9 * US_PER_S
+    gap = Gap("dcs", GapCause.SERVER_UNREACHABLE, NOON_US, end, detail="cable")
+    shares = [Message(*encode_filled(Filled(gap, n, (0, 1), (), 12))) for n in (0, 1)]
+    told = text_block([(4, 2, "B-000"), (4, 5, "B-001")])
+    async with archiving(tmp_path, database) as bus:
+        await apply_configuration(bus, PLANT, source="p", actor="me", now=NOON_US)
+        now = made_message(text_block([(4, 20, "B-002")]))
+        await bus.append(plant(0), [made_message(made_block(6)), now])
+        await stored_count(database, 7)
+        fetched = made_message(made_block(12), Origin.BACKFILL)
+        context = made_message(told, Origin.BACKFILL)
+        await bus.append(TopicPartition("backfill", 0), [fetched, context, shares[0]])
+        await stored_count(database, 15)
+        state = "select fill_parts || array[(filled is null)::int] from gap"
+        await until(lambda: value_of(database, state), lambda row: row == [0, 1])
+        await bus.append(plant(0), [Message(*encode_gap(gap))])
+        await bus.append(TopicPartition("backfill", 1), [shares[1]])
+        await until(lambda: value_of(database, state), lambda row: row == [0, 1, 0])
+        await bus.append(plant(0), [made_message(text_block([(4, 21, "B-002")]))])
+        await stored_count(database, 16)
+        batches = "select array_agg(batch order by batch) from batch"
+        assert await value_of(database, batches) == ["B-000", "B-001", "B-002"]
+        first = "select extract(epoch from first_seen) from batch where batch = 'B-002'"
+        assert await value_of(database, first) == NOON_US // US_PER_S + 20
+        longer = replace(gap, end=end + US_PER_S)
+        await bus.append(plant(0), [Message(*encode_gap(longer))])
+        grown = "select filled is null and fill_parts = '{}' from gap"
+        await until(lambda: value_of(database, grown), lambda row: row is True)
 
 
 async def test_what_cannot_be_stored_is_kept_as_a_dead_letter(

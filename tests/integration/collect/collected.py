@@ -137,6 +137,7 @@ class Collected:
             collect(
                 settings,
                 plant=self.bus,
+                backfill=self.bus,
                 append=self.append,
                 first=first,
                 configurations=configurations.after,

@@ -132,7 +132,7 @@ async def test_the_last_value_before_a_time_is_found_where_there_is_one(
 ) -> None:
     at = T0 + 10 * STEP + 3
     found = await history.last_before(session, nodes("A", "EMPTY", "X50"), at)
-    assert found == {1: T0 + 10 * STEP}
+    assert found == ({1: T0 + 10 * STEP}, {})
 
 
 async def test_an_unknown_node_is_refused_by_name_and_the_others_are_read(

@@ -32,6 +32,11 @@ _PICO_PER_TICK = 10_000
 _EXACT_INTEGER = 2**53
 """Every integer up to here is a float64 exactly."""
 _SATURATED = 2**31 - 1
+_INFO_TYPE = np.uint32(0x0C00)
+_INFO_DATA_VALUE = np.uint32(0x0400)
+_INFO_BITS = np.uint32(0x03FF)
+_OVERFLOW = np.uint32(0x0080)
+# of a StatusCode (Part 4, 7.39)
 
 _DTYPE = {
     BuiltIn.BOOLEAN: "<u8",
@@ -89,6 +94,7 @@ def block_of(
       timestamp with `server` 0; without both `otherwise` with NO_SERVER_TIME.
     * Bad status: null value and text, whatever was sent along; such a reading's
       identity ignores what was sent along, too.
+    * The Overflow bit belongs to the delivery: it is kept, and ignored by the identity.
     * NaN, infinities, integers beyond 2**53: null value, exact text. All NaNs are one
       (Part 6, 5.2.2.3).
     * Text that is longer than MAX_TEXT_BYTES, not UTF-8, or holds U+0000 (which no
@@ -111,12 +117,31 @@ def block_of(
         time=time,
         value=value,
         status=rows.status,
-        tie=tie(ticks, rows.type_id, rows.bits, rows.status, hashes),
+        tie=tie(ticks, rows.type_id, rows.bits, of_the_reading(rows.status), hashes),
         received=np.full(len(rows), received, np.int64),
         server=server,
         text=_text_column(texts, len(rows)),
     )
     return _left_in(rows, block, refused)
+
+
+def of_the_reading(status: NDArray[np.uint32]) -> NDArray[np.uint32]:
+    """Return the status as far as it belongs to the reading and not to its delivery.
+
+    The Overflow bit says that a queue dropped what came before; the same reading read
+    from history has none, and an InfoType without any bit. Part of the wire contract.
+
+    >>> sent = np.array([0x480, 0x400, 0x401], np.uint32)
+    >>> [hex(code) for code in of_the_reading(sent)]
+    ['0x0', '0x0', '0x401']
+    """
+    told = (status & _INFO_TYPE) == _INFO_DATA_VALUE
+    if not told.any():
+        return status
+    kept = np.where(told, status & ~_OVERFLOW, status)
+    bare = told & ((kept & _INFO_BITS) == 0)
+    lasting: NDArray[np.uint32] = np.where(bare, kept & ~_INFO_TYPE, kept)
+    return lasting
 
 
 def _forget_bad(rows: Rows) -> None:
