@@ -139,8 +139,7 @@ class Outbox:
             records.append(Message(*encode_readings(block.take(rows), header)))
         await self._bus.append(_at(partition), records)
         handle = np.searchsorted(self._tags, block.tag)
-        for hop in ("seen", "spooled"):
-            self._ledger.count(hop, handle, block.time)
+        self._ledger.count(handle, block.time, "seen", "spooled")
 
 
 def _at(partition: int) -> TopicPartition:
