@@ -179,6 +179,10 @@ async def _start_services(
         await supervisor.start(services.collector(place.folder, neighbours))
         await supervisor.start(services.archiver(neighbours))
         await supervisor.start(services.monitor(place.folder, neighbours))
+    notifier = services.notifier(neighbours, port=place.api_port)
+    if notifier is not None:
+        with screen.steps.step("notifier"):
+            await supervisor.start(notifier)
     with screen.steps.step("HTTP API") as add:
         url = f"http://127.0.0.1:{place.api_port}"
         add(url)

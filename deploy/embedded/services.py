@@ -18,15 +18,21 @@ SIMULATOR = "simulator"
 COLLECTOR = "collector"
 ARCHIVER = "archiver"
 MONITOR = "monitor"
+NOTIFIER = "notifier"
 API = "api"
 MODULES = {
     SIMULATOR: "simulators",
     COLLECTOR: "services.ingest.collect",
     ARCHIVER: "services.ingest.archive",
     MONITOR: "services.monitor",
+    NOTIFIER: "services.api.notify",
     API: "services.api",
 }
 """What `python -m` runs, in the order of the way that a reading takes."""
+
+TARGETS = ("FEDBATCH_NOTIFIER_WEBHOOKS__", "FEDBATCH_NOTIFIER_MAILS__")
+"""Beginnings of the variables that name somebody to tell."""
+PUBLIC_URL = "FEDBATCH_NOTIFIER_PUBLIC_URL"
 
 SCENARIO = "demo"
 """Faults of the simulated plant: slow ones in its history, a trip soon after it."""
@@ -78,6 +84,17 @@ def archiver(neighbours: Neighbours) -> Service:
 def monitor(folder: DataFolder, neighbours: Neighbours) -> Service:
     """Return the monitor; its checkpoints are in the data folder."""
     return _service(MONITOR, {"BUS__URL": neighbours.bus, "STATE": str(folder.monitor)})
+
+
+def notifier(neighbours: Neighbours, *, port: int) -> Service | None:
+    """Return who pushes alarms; None where the environment names nobody to tell."""
+    environment = inherited_environment(NOTIFIER)
+    if not any(name.startswith(TARGETS) for name in environment):
+        return None
+    settings = {"DATABASE__DSN": neighbours.dsn}
+    if PUBLIC_URL not in environment:
+        settings["PUBLIC_URL"] = f"http://127.0.0.1:{port}"
+    return _service(NOTIFIER, settings)
 
 
 def api(neighbours: Neighbours, *, port: int) -> Service:

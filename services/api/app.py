@@ -23,6 +23,7 @@ from services.api.routes import (
     health,
     page,
     plant,
+    pushes,
     stream,
     summary,
     values,
@@ -56,7 +57,7 @@ Readings and alarms of bioreactors, with what is missing from every answer.
 
 PARTS = (
     *(values, summary, plant, declared),
-    *(alarms, commands, stream, health, page),
+    *(alarms, commands, pushes, stream, health, page),
 )
 """The modules whose routers make the API."""
 

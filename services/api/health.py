@@ -1,4 +1,4 @@
-"""Readiness: does every stage from the instruments to us keep up, by the wall clock."""
+"""Readiness: does every stage from instruments to people keep up, by the wall clock."""
 
 from __future__ import annotations
 
@@ -8,20 +8,24 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from services.api.known import STALE_US
-from services.api.moments import now_us
+from services.api.moments import iso, now_us
 from shared.domain import US_PER_S, FedbatchError
 from shared.store import queries_declared
+from shared.store.queries_pushes import waiting_pushes
 
 if TYPE_CHECKING:
     from services.api.directory import Directory, Names
     from services.api.live import Live
     from shared.store.queries import Database
     from shared.store.queries_declared import Beat
+    from shared.store.queries_pushes import Waiting
 
 _LOOK_S = 1.0
 """Least time between two looks at the database."""
 _ANSWER_S = 5.0
 """Longest the database may take."""
+STUCK_US = 60 * US_PER_S
+"""A push that waits longer reaches nobody in time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +43,8 @@ class Health:
     """Looks at the newest stored heartbeat of every server, the database and the log.
 
     A heartbeat is stored by every stage in turn (instrument or server, OPC UA,
-    collector, log, archiver, database), so that its age tells of a stall of any.
+    collector, log, archiver, database), so that its age tells of a stall of any. An
+    alarm goes further, to those who are told: what waits for each tells of that.
     """
 
     def __init__(self, database: Database, live: Live, directory: Directory) -> None:
@@ -50,6 +55,7 @@ class Health:
         self._looked = float("-inf")
         self._answered: float | None = None
         self._beats: list[Beat] = []
+        self._waiting: list[Waiting] = []
         self._names: Names | None = None
         self._trouble = ""
 
@@ -65,6 +71,7 @@ class Health:
         try:
             async with asyncio.timeout(_ANSWER_S), self._database.read() as connection:
                 self._beats = await queries_declared.beats(connection)
+                self._waiting = await waiting_pushes(connection)
                 self._names = await self._directory.names(connection)
         except TimeoutError:
             self._trouble = f"no answer within {_ANSWER_S:g} s"
@@ -89,6 +96,7 @@ class Health:
         return [
             Check("configuration", configured, None, missing),
             *(_heartbeat(beat, now) for beat in self._beats),
+            *(_push(waiting, now) for waiting in self._waiting),
         ]
 
 
@@ -100,6 +108,20 @@ def _heartbeat(beat: Beat, now: int) -> Check:
     late = f"expected a stored heartbeat at most {STALE_US // US_PER_S} s old"
     ok = age <= STALE_US
     return Check(name, ok, max(age, 0) / US_PER_S, "" if ok else late)
+
+
+def is_stuck(waits: Waiting, now: int) -> bool:
+    """Whether the oldest push has waited too long at `now`, us UTC."""
+    return waits.waiting_since is not None and now - waits.waiting_since > STUCK_US
+
+
+def _push(waits: Waiting, now: int) -> Check:
+    name, since = f"push {waits.target}", waits.waiting_since
+    if since is None or not is_stuck(waits, now):
+        return Check(name, ok=True, age_s=None, detail="")
+    why = waits.error or "never tried: is the notifier running?"
+    said = f"{waits.waiting} wait, the oldest since {iso(since)}: {why}"
+    return Check(name, ok=False, age_s=(now - since) / US_PER_S, detail=said)
 
 
 def _age(since: float | None) -> float | None:

@@ -19,7 +19,7 @@ from shared.wire_events import decode_event
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Collection
-    from datetime import datetime, timedelta
+    from datetime import timedelta
 
     import asyncpg
 
@@ -67,9 +67,6 @@ _EXPIRE = """
 update push set outcome = 'expired', ended_at = clock_timestamp()
 where outcome is null and put_at < clock_timestamp() - $1::interval
 returning target"""
-_STATES = """
-select target, waiting, waiting_since, attempts, error, delivered_at, expired
-from push_state where active order by target"""
 _ERROR_CHARACTERS = 500
 
 
@@ -93,21 +90,6 @@ class Push:
         if not isinstance(event, AlarmTransition):
             raise NotUnderstood(f"transition {self.transition}: expected an alarm's")
         return event
-
-
-@dataclass(frozen=True, slots=True)
-class TargetState:
-    """What waits for a target, for health and people."""
-
-    target: str
-    waiting: int
-    waiting_since: datetime | None
-    attempts: int
-    """Most that one of those that wait was tried."""
-    error: str
-    """Why the last try failed; empty when nothing waits."""
-    delivered_at: datetime | None
-    expired: int
 
 
 class Outbox:
@@ -163,10 +145,6 @@ class Outbox:
     async def expire(self, age: timedelta) -> list[str]:
         """End what has waited longer than `age`; return each one's target."""
         return [row["target"] for row in await self._fetch(_EXPIRE, age)]
-
-    async def states(self) -> list[TargetState]:
-        """Return how it stands with each target, by name."""
-        return [TargetState(**row) for row in await self._fetch(_STATES)]
 
     async def _fetch(self, statement: str, *values: object) -> list[asyncpg.Record]:
         """Run one statement; those of several targets wait for each other."""

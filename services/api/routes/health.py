@@ -22,7 +22,8 @@ async def ready(found: From) -> Response:
     """Say whether every stage keeps up: 200, or 503 when a check is red.
 
     The newest stored heartbeat of every server must be at most 15 s old by the wall
-    clock, the database and the log must answer, and a configuration must be stored.
+    clock, the database and the log must answer, a configuration must be stored, and
+    no push of an urgent alarm may have waited for more than a minute.
     """
     checks = await found.health.checks()
     red = [check.name for check in checks if not check.ok]

@@ -16,6 +16,7 @@ import psutil
 import pytest
 
 from shared.plant import parse_plant
+from tests.integration.notify.receivers import SECRET
 
 if TYPE_CHECKING:
     from asyncio.subprocess import Process
@@ -91,16 +92,22 @@ async def ledger_verified(data: Path) -> str:
 
 
 async def test_a_demo_gets_live_answers_over_http_and_stops_cleanly(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("FEDBATCH_NOTIFIER_WEBHOOKS__IT__URL", "http://127.0.0.1:9/")
+    monkeypatch.setenv("FEDBATCH_NOTIFIER_WEBHOOKS__IT__SECRET", SECRET)
     async with demo(tmp_path / "demo") as process:
         live = await event(process, "live")
         assert live["first_stored_s"] <= live["live_s"]
         modules = {" ".join(child.cmdline()[2:3]) for child in family(process)}
-        assert modules >= _CHILDREN
+        assert modules >= _CHILDREN | {"services.api.notify"}
         async with httpx.AsyncClient(base_url=live["url"], trust_env=False) as client:
             question = {"tag": "BR101/TIC-101.PV", "start": "*-10m"}
             answer = (await client.get("/recorded", params=question)).json()
+            told = (await client.get("/pushes")).json()["targets"]
+        assert [(each["target"], each["active"]) for each in told] == [
+            ("webhook it", True)
+        ]
         assert len(answer["time"]) >= 9
         assert answer["simulated"] is True
         assert "the ledger agrees" in await ledger_verified(tmp_path / "demo")

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from shared.events import AlarmState, Cause
-from shared.store.outbox import open_outbox
+from shared.store.queries import Database
+from shared.store.queries_pushes import waiting_pushes
 from tests.integration.notify.pushing import T0, Journal, journal, notifying, settings
 from tests.integration.notify.receivers import SECRET, Receiver, free_port
 from tests.neighbours.said import raised, went_on
@@ -104,8 +105,8 @@ async def test_what_waits_and_why_can_be_asked(
         await told.add(raised(T0))
         await receiver.until(lambda it: len(it.arrivals) > 1)
     assert len(set(receiver.ids)) == 1
-    async with open_outbox(told.database) as outbox:
-        (state,) = await outbox.states()
+    async with Database(told.database) as database, database.read() as connection:
+        (state,) = await waiting_pushes(connection)
     assert (state.target, state.waiting) == ("webhook it", 1)
     assert state.error == "webhook it: HTTP 503, expected 2xx"
 

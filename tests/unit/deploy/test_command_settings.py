@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from deploy.embedded.services import Neighbours, notifier
 from deploy.settings import CommandSettings, inherited_environment
 from shared.settings import SettingsInvalid, known_variables
 
@@ -39,3 +40,22 @@ def test_children_take_over_their_own_settings_only(
     assert inherited["FEDBATCH_COLLECTOR_LOG_LEVEL"] == "DEBUG"
     assert inherited["LANG"] == "C.UTF-8"
     assert "FEDBATCH_API_TOKEN" not in inherited
+
+
+def test_alarms_are_pushed_only_where_somebody_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    plant = Neighbours("local:/log", "postgresql://u@h/d")
+    assert notifier(plant, port=8080) is None
+    monkeypatch.setenv("FEDBATCH_NOTIFIER_MAILS__SHIFT__HOST", "mail.site.org")
+    service = notifier(plant, port=8081)
+    assert service is not None
+    assert service.module == "services.api.notify"
+    given = service.environment
+    assert given["FEDBATCH_NOTIFIER_DATABASE__DSN"] == "postgresql://u@h/d"
+    assert given["FEDBATCH_NOTIFIER_PUBLIC_URL"] == "http://127.0.0.1:8081"
+    monkeypatch.setenv("FEDBATCH_NOTIFIER_PUBLIC_URL", "https://fedbatch.site.org")
+    service = notifier(plant, port=8081)
+    assert service is not None
+    url = service.environment["FEDBATCH_NOTIFIER_PUBLIC_URL"]
+    assert url == "https://fedbatch.site.org"
