@@ -21,6 +21,7 @@ from services.api.routes import (
     commands,
     declared,
     health,
+    kpis,
     page,
     plant,
     pushes,
@@ -57,7 +58,7 @@ Readings and alarms of bioreactors, with what is missing from every answer.
 
 PARTS = (
     *(values, summary, plant, declared),
-    *(alarms, commands, pushes, stream, health, page),
+    *(kpis, alarms, commands, pushes, stream, health, page),
 )
 """The modules whose routers make the API."""
 

@@ -7,6 +7,7 @@ import io
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
+from services.api.moments import iso
 from shared.events import AlarmState, AlarmTransition, Cause
 from tests.integration.api.stored import ISO0, T0, Client, S, StoredPlant
 from tests.neighbours.said import began, changed, detected, raised, went_on
@@ -233,3 +234,38 @@ async def test_a_question_that_cannot_be_answered_is_refused(api: Client) -> Non
         problem = await api.refused(path, **parameters)
         assert problem["status"] == 400
         assert words in problem["detail"]
+
+
+async def test_the_figures_are_counted_from_the_stored_journal(
+    plant: StoredPlant, api: Client
+) -> None:
+    old = raised(T0 - 25 * 3600 * S)
+    urgent = raised(T0 + 60 * S, priority=1)
+    other = raised(T0 + 60 * S, "BR102")
+    seen = went_on(urgent, Cause.ACKNOWLEDGED, AlarmState.ACKNOWLEDGED, 31, "Anna")
+    gone = went_on(seen, Cause.RETURNED, AlarmState.NORMAL, 9)
+    await plant.put_events(old, urgent, other, seen, gone)
+    end = iso(T0 + 1200 * S)
+    found = await api.get("/alarms/kpis", start=ISO0, end=end, vessel="BR101")
+    assert (found["vessel"], found["alarms"], found["operators"]) == ("BR101", 1, 1)
+    figures = {name: each["value"] for name, each in found["figures"].items()}
+    assert figures == {
+        "per_10_min": 0.5,
+        "flood_percent": 0.0,
+        "top_percent": 100.0,
+        "chattering": 0,
+        "fleeting": 1,
+        "stale": 1,
+    }
+    assert [
+        name for name, each in found["figures"].items() if each["met"] is False
+    ] == ["fleeting"]
+    assert found["figures"]["top_percent"]["met"] is None
+    assert found["response"]["median_s"] == 30.0
+    assert found["stale"][0]["alarm"] == old.alarm
+    assert found["states"] == {"unacknowledged": 1}
+    assert [each["alarms"] for each in found["priorities"]] == [1, 0, 0]
+    both = await api.get("/alarms/kpis", start=ISO0, end=end)
+    assert (both["alarms"], both["waiting"]) == (2, 2)
+    refused = await api.refused("/alarms/kpis", start="*+1d", end="*+2d")
+    assert "in the past" in refused["detail"]
