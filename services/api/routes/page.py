@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from html import escape
-from urllib.parse import quote
+from functools import cache
+from importlib.resources import files
 
 from fastapi import APIRouter, Request
 from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
@@ -11,46 +11,57 @@ from fastapi.responses import HTMLResponse, Response
 
 from services.api.answers import json_response
 from services.api.roles import READ
-from services.api.sources import From
-from shared.domain import Unavailable
 
 router = APIRouter(include_in_schema=False)
 
-_PAGE = """<!doctype html>
-<html lang="en"><meta charset="utf-8"><title>fedbatch</title>
-<meta name="viewport" content="width=device-width">
-<style>body{{font:16px/1.5 system-ui,sans-serif;max-width:46rem;margin:2rem auto;
-padding:0 1rem}}td,th{{padding:.1rem 1rem .1rem 0;text-align:left}}</style>
-<h1>fedbatch</h1>
-<p>{state}</p>
-<table><tr><th>Vessel</th><th>Tags</th><th></th></tr>{rows}</table>
-<p><a href="/alarms">alarms</a> · <a href="/alarms/journal?start=*-1d">journal</a> ·
-<a href="/events?start=*-1d">events</a></p>
-<p><a href="/vessels">vessels</a> · <a href="/tags">tags</a> ·
-<a href="/batches">batches</a> · <a href="/gaps?start=*-1d">gaps of a day</a> ·
-<a href="/configuration">configuration</a> · <a href="/stream">stream</a> ·
-<a href="/health/ready">health</a></p>
-<p>How to ask: <a href="/docs">/docs</a>, <a href="/openapi.json">/openapi.json</a></p>
-</html>
-"""
+_TYPES = {
+    "page.html": "text/html; charset=utf-8",
+    "page.css": "text/css; charset=utf-8",
+    "page.js": "text/javascript; charset=utf-8",
+    "words.js": "text/javascript; charset=utf-8",
+}
+_POLICY = {
+    "Content-Security-Policy": "default-src 'none'; script-src 'self'; "
+    "style-src 'self'; connect-src 'self'; img-src 'self' data:; base-uri 'none'; "
+    "form-action 'none'; frame-ancestors 'none'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "no-referrer",
+    "Cache-Control": "no-cache",
+}
+"""The page runs our own files only, and no other page may frame it."""
+
+
+@cache
+def _content(name: str) -> bytes:
+    return files("services.api.web").joinpath(name).read_bytes()
+
+
+def _file(name: str) -> Response:
+    return Response(_content(name), headers=_POLICY, media_type=_TYPES[name])
 
 
 @router.get("/", openapi_extra=READ)
-async def page(found: From) -> HTMLResponse:
-    """Return a short page with links."""
-    try:
-        names = await found.names()
-    except Unavailable as error:
-        state = f"The database is away: {escape(str(error))}"
-        return HTMLResponse(_PAGE.format(state=state, rows=""), 503)
-    rows = "".join(
-        f"<tr><td>{escape(name)}</td><td>{len(names.tags_of(name))}</td>"
-        f'<td><a href="/current?vessel={quote(name)}">current values</a> · '
-        f'<a href="/batches?vessel={quote(name)}">batches</a></td></tr>'
-        for name in names.vessels
-    )
-    state = f"Configuration {names.version}, {len(names.tags)} tags."
-    return HTMLResponse(_PAGE.format(state=state, rows=rows))
+async def page() -> Response:
+    """Return the operator's page: vessels, values, trends and alarms."""
+    return _file("page.html")
+
+
+@router.get("/page.css", openapi_extra=READ)
+async def style() -> Response:
+    """Return how it looks."""
+    return _file("page.css")
+
+
+@router.get("/page.js", openapi_extra=READ)
+async def script() -> Response:
+    """Return what it does."""
+    return _file("page.js")
+
+
+@router.get("/words.js", openapi_extra=READ)
+async def words() -> Response:
+    """Return what it says."""
+    return _file("words.js")
 
 
 @router.get("/openapi.json", openapi_extra=READ)

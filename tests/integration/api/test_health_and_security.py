@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import datetime
 import ipaddress
 import socket
@@ -119,7 +120,7 @@ async def test_the_app_starts_before_its_database(
         assert str(port) in problem["detail"]
         assert "secret" not in problem["detail"]
         page = await client.http.get("/")
-        assert page.status_code == 503
+        assert page.status_code == 200  # it says itself what is away
 
 
 @pytest.mark.parametrize(
@@ -167,6 +168,37 @@ async def test_with_keys_one_of_them_is_needed(
         if status == 401:
             assert answer.headers["www-authenticate"] == "Bearer"
         assert (await client.http.get("/health/live")).status_code == 200
+
+
+def basic(text: str) -> str:
+    """Return what a browser sends for `name:password`."""
+    return f"Basic {base64.b64encode(text.encode()).decode()}"
+
+
+async def test_a_browser_asks_for_name_and_key_and_only_our_own_page_may_use_them(
+    plant: StoredPlant, settings: ApiSettings
+) -> None:
+    keys = {"anna": SecretStr(KEY), "ben": SecretStr(f"{KEY}-of-ben")}
+    locked = settings.model_copy(update={"keys": keys})
+    async with served(locked) as client:
+        own = str(client.http.base_url).rstrip("/")
+        page = {"accept": "text/html,*/*;q=0.8"}
+        answer = await client.http.get("/", headers=page)
+        assert answer.status_code == 401
+        assert answer.headers["www-authenticate"].startswith('Basic realm="fedbatch"')
+        for given, origin, status in (
+            (basic(f"anna:{KEY}"), None, 200),
+            (basic(f"anna:{KEY}"), own, 200),
+            (basic(f"anna:{KEY}"), "http://evil.example", 403),
+            (basic(f"ben:{KEY}"), None, 401),
+            (basic(f"anna:{KEY}x"), None, 401),
+            (basic(":"), None, 401),
+            ("Basic \u00e9".encode("latin-1"), None, 401),
+        ):
+            headers: dict[str, Any] = {"authorization": given}
+            headers |= {} if origin is None else {"origin": origin}
+            answer = await client.http.get("/vessels", headers=headers)
+            assert answer.status_code == status, (given, origin)
 
 
 async def test_tls_is_served(

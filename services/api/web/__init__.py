@@ -1,0 +1,1 @@
+"""The page at `/`: plain files of our own, nothing is fetched from elsewhere."""
