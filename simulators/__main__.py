@@ -31,11 +31,14 @@ async def main(settings: ServiceSettings) -> None:
     assert isinstance(settings, SimulatorSettings)  # noqa: S101  given by `load` below
     settings.data.mkdir(parents=True, exist_ok=True)
     begun = start(settings, clock())
-    variables = of_plant(settings.site, settings.area, settings.vessel_names)
+    variables = of_plant(
+        settings.site, settings.area, settings.vessel_names, settings.tags
+    )
     server = FlatServer(endpoint(settings), variables, keep=settings.keep)
     await server.build()
     desk = FaultDesk(begun.plant)
     await server.offer(desk)
+    server.accept(begun.plant.operate)
     with contextlib.ExitStack() as stack:
         truth = None
         if settings.truth:

@@ -33,7 +33,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from simulators.instants import Value
     from simulators.outlet import Outlet
     from simulators.plant import Plant
     from simulators.servers.fault_desk import FaultDesk
@@ -115,8 +114,10 @@ class Loop:
         self._saved_before = 0
         nodes = [v.node for v in server.variables]
         self._heartbeat = nodes.index(HEARTBEAT)
-        first = nodes.index(f"{plant.layout.vessels[0]}.{TAGS[0].name}")
-        self._publication = Publication(len(plant.layout.vessels), first)
+        vessel = plant.layout.vessels[0]
+        tags = [tag for tag in TAGS if f"{vessel}.{tag.name}" in nodes]
+        first = nodes.index(f"{vessel}.{tags[0].name}")
+        self._publication = Publication(len(plant.layout.vessels), first, tags)
         self._desk = desk
         self._record = FaultRecord(folder, plant.injections, plant.layout.seed)
         if mode is Mode.LIVE:
@@ -125,7 +126,10 @@ class Loop:
     async def publish_first(self) -> None:
         """Publish the plant as it stands; call it before the server listens."""
         await self._account()
-        await self._outlet.send(self._instant())
+        plant = self._plant
+        await self._outlet.send(self._publication.assays_unknown(plant.now))
+        plant.laboratory.answers(plant.now)
+        await self._send()
         await self._beat()
 
     async def run(self) -> None:
@@ -199,7 +203,7 @@ class Loop:
         while self._plant.now < due:
             self._step(due)
         await self._account()
-        await self._outlet.send(self._instant())
+        await self._send()
         await asyncio.sleep(0)
 
     async def _account(self) -> None:
@@ -209,15 +213,17 @@ class Loop:
             self._record.write(changed)
             self._next_save = self._clock()
             if self._desk is not None:
-                await self._desk.show()
+                await self._desk.show(changed)
 
-    def _instant(self) -> Instant:
-        plant = self._plant
-        values: list[list[Value]] = [
-            [*row, *plant.context(index)]
-            for index, row in enumerate(plant.values.tolist())
-        ]
-        return self._publication.instant(plant.now, values, plant.effects)
+    async def _send(self) -> None:
+        plant, publication = self._plant, self._publication
+        for result in plant.laboratory.answers(plant.now):
+            await self._outlet.send(publication.assays(result))
+        context = [plant.context(n) for n in range(len(plant.layout.vessels))]
+        for instant in publication.instants(
+            plant.now, plant.values.tolist(), context, plant.effects
+        ):
+            await self._outlet.send(instant)
 
     async def _beat(self) -> None:
         now = self._clock()

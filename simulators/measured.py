@@ -6,78 +6,146 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from simulators.tags import TAGS
+from simulators.processes import gas
+from simulators.processes.design import (
+    AIR,
+    ANTIFOAM,
+    BASE,
+    CARBON_DIOXIDE,
+    FEED,
+    GLUCOSE,
+    NITROGEN,
+    OXYGEN,
+)
+from simulators.tags import COLUMN, TAGS
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
-
     from numpy.typing import NDArray
 
+    from shared.bioprocess.process import Process
     from simulators.processes.design import Design
-    from simulators.processes.vessel import Actuators, State
-    from simulators.recipes import Setpoints
+    from simulators.processes.state import Actuators, State
+    from simulators.setpoints import Setpoints
 
     Vector = NDArray[np.float64]
 
 MBAR_PER_MMHG = 1.33322
-PF_PER_CM = 0.55
-"""Capacitance per 1e9 viable cells/L."""
+MV_PER_PH_KELVIN = 0.19842
+"""Nernst: mV per pH and kelvin of a perfect probe."""
+NA_PER_PERCENT = 0.6
+"""Of a polarographic oxygen probe; and its current without oxygen:"""
+NA_ZERO = 1.0
+_PH, _DEGC = COLUMN["AIC-101.PV"], COLUMN["TIC-101.PV"]
+_OXYGEN = COLUMN["AIC-102.PV"]
+_RAW_PH, _RAW_OXYGEN = COLUMN["AIC-101.RAW"], COLUMN["AIC-102.RAW"]
 
 
 def measured(  # noqa: PLR0913  what there is to measure
     state: State,
-    setpoints: Sequence[Setpoints],
+    setpoints: Setpoints,
+    wanted: Vector,
     told: Actuators,
     by: Actuators,
     *,
+    bias_lpm: Vector | float,
     outputs: Vector,
-    withheld_l: Vector,
     foam: NDArray[np.bool_],
+    process: Process,
     design: Design,
 ) -> Vector:
     """Return the truth behind the tags, shape (vessels, tags of simulators.tags).
 
     Args:
         state: of the vessels.
-        setpoints: one per vessel.
-        told: what the machines were told; the feed pump turns so, whatever flows.
+        setpoints: which loops are on and which an operator holds.
+        wanted: setpoints that count, shape (4, n).
+        told: what the machines were told; pumps turn so, whatever flows.
         by: what really acted.
+        bias_lpm: gas beyond what the controllers measure, shape (4, n).
         outputs: of the temperature, pH and oxygen loops, shape (3, vessels).
-        withheld_l: feed that the pump counted but that did not flow.
         foam: whether it is at the probe, per vessel.
+        process: in the vessels.
         design: sizes of the vessels.
     """
     heat, acid, air = outputs
-    columns = {
+    measured_gas = by.gases_lpm - bias_lpm
+    biomass = process.biomass(state.culture)
+    assays = process.assays(state.culture)
+    nothing = np.zeros_like(state.ph)
+    per_s = by.agitation_rpm / 60.0
+    shaft = gas.power_w(by.agitation_rpm, design)
+    bottles = _bottles(state, design)
+    manual = setpoints.manual
+    columns: dict[str, Vector] = {
         "TIC-101.PV": state.temperature,
-        "TIC-101.SP": [s.temperature_degc for s in setpoints],
+        "TIC-101.SP": wanted[0],
         "TIC-101.OUT": heat,
+        "TIC-101.MODE": setpoints.warm & ~manual[0],
         "TIC-102.PV": state.jacket,
+        "TIC-102.SP": np.where(by.heating, by.jacket_degc, state.jacket),
         "AIC-101.PV": state.ph,
-        "AIC-101.SP": [s.ph for s in setpoints],
+        "AIC-101.SP": wanted[1],
         "AIC-101.OUT": acid,
+        "AIC-101.MODE": setpoints.breathe & ~manual[1],
         "AIC-102.PV": state.oxygen_percent,
-        "AIC-102.SP": [s.oxygen_percent for s in setpoints],
+        "AIC-102.SP": wanted[2],
         "AIC-102.OUT": air,
-        "AIC-102.MODE": [float(s.breathe) for s in setpoints],
+        "AIC-102.MODE": setpoints.breathe & ~manual[2],
         "AIT-103.PV": state.carbon_dioxide_mmhg * MBAR_PER_MMHG,
-        "AIT-104.PV": PF_PER_CM * state.viable,
+        "AIT-104.PV": biomass.capacitance,
+        "AIT-105.PV": biomass.turbidity + 0.8 * state.bacteria,
+        "AIT-106A.PV": assays.get("glucose", nothing),
+        "AIT-106B.PV": assays.get("lactate", nothing),
+        "AIT-106C.PV": assays.get("titer", nothing),
         "AIT-131.PV": state.off_o2,
         "AIT-132.PV": state.off_co2,
         "PIC-101.PV": state.head_mbar,
         "SIC-101.PV": by.agitation_rpm,
-        "FIC-111.PV": by.air_lpm,
-        "FIC-112.PV": by.oxygen_lpm,
-        "FIC-113.PV": by.carbon_dioxide_lpm,
-        "FIC-121.PV": told.feed_mlpm,
-        "FIC-121.SP": [s.feed_mlpm for s in setpoints],
-        "FIC-122.PV": by.base_mlpm,
-        "FIC-123.PV": by.glucose_mlpm,
-        "FQ-121.PV": state.feed_l + withheld_l,
-        "FQ-122.PV": state.base_l,
-        "FQ-123.PV": state.glucose_l,
+        "SIC-101.SP": told.agitation_rpm,
+        "JI-101.PV": (shaft / design.motor_efficiency + design.motor_idle_w)
+        * (by.agitation_rpm > 0.0),
+        "EI-101.PV": shaft / np.maximum(2.0 * np.pi * per_s, 1e-3),
+        "FIC-111.PV": measured_gas[AIR],
+        "FIC-111.SP": told.gases_lpm[AIR],
+        "FIC-112.PV": measured_gas[OXYGEN],
+        "FIC-112.SP": told.gases_lpm[OXYGEN],
+        "FIC-113.PV": measured_gas[CARBON_DIOXIDE],
+        "FIC-113.SP": told.gases_lpm[CARBON_DIOXIDE],
+        "FIC-114.PV": measured_gas[NITROGEN],
+        "FIC-121.PV": told.liquids_mlpm[FEED],
+        "FIC-121.SP": wanted[3],
+        "FIC-122.PV": told.liquids_mlpm[BASE],
+        "FIC-123.PV": told.liquids_mlpm[GLUCOSE],
+        "FIC-124.PV": told.liquids_mlpm[ANTIFOAM],
+        "FQ-121.PV": state.counted_l[FEED],
+        "FQ-122.PV": state.counted_l[BASE],
+        "FQ-123.PV": state.counted_l[GLUCOSE],
+        "FQ-124.PV": state.counted_l[ANTIFOAM],
         "WIT-101.PV": state.volume * design.broth_kg_per_l,
-        "WIT-121.PV": design.feed_tank_kg - state.feed_l * design.feed_kg_per_l,
-        "LSH-101.PV": foam,
-    }
-    return np.stack([np.asarray(columns[tag.name], float) for tag in TAGS], axis=1)
+        "WIT-121.PV": bottles[FEED],
+        "WIT-122.PV": bottles[BASE],
+        "WIT-123.PV": bottles[GLUCOSE],
+        "WIT-124.PV": bottles[ANTIFOAM],
+        "AT-141.PV": 12.6 + 0.05 * state.alkalinity
+        - 0.03 * process.strong_ions(state.culture),
+        "LSH-101.PV": foam.astype(float),
+    }  # fmt: skip
+    out = np.zeros((len(nothing), len(TAGS)))
+    for name, values in columns.items():
+        out[:, COLUMN[name]] = values
+    return out
+
+
+def _bottles(state: State, design: Design) -> Vector:
+    full = np.array(design.bottles_kg)[:, None]
+    density = np.array(design.bottle_kg_per_l)[:, None]
+    left: Vector = np.maximum(full - density * state.delivered_l, 0.0)
+    return left
+
+
+def with_raw_signals(truth: Vector) -> Vector:
+    """Fill in the raw signals of the probes from what they sense; return `truth`."""
+    kelvin = truth[:, _DEGC] + 273.15
+    truth[:, _RAW_PH] = (7.0 - truth[:, _PH]) * MV_PER_PH_KELVIN * kelvin
+    truth[:, _RAW_OXYGEN] = NA_ZERO + NA_PER_PERCENT * truth[:, _OXYGEN]
+    return truth

@@ -2,94 +2,171 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from simulators.instants import Instant
 from simulators.outlet import Changes
-from simulators.tags import CONTEXT, TAGS
+from simulators.tags import ASSAYS, COLUMN, CONTEXT, TAGS, Tag
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from simulators.faults.effects import Effects
     from simulators.instants import Value
+    from simulators.laboratory import Result
 
 BAD_NO_COMMUNICATION = 0x80310000
 BAD_OUT_OF_SERVICE = 0x808D0000
-WIDTH = len(TAGS) + len(CONTEXT)
-"""Variables of a vessel."""
+BAD_WAITING_FOR_INITIAL_DATA = 0x80320000
+_BAD = 0x80000000
+
+
+@dataclass(slots=True)
+class _Sending:
+    """What is to leave at one source time."""
+
+    nodes: list[int]
+    values: list[Value]
+    statuses: list[int]
+
+    def add(self, node: int, value: Value, status: int = 0) -> None:
+        self.nodes.append(node)
+        self.values.append(None if status & _BAD else value)
+        self.statuses.append(status)
+
+    def at(self, time: int) -> Instant:
+        statuses = self.statuses if any(self.statuses) else None
+        return Instant(time, self.nodes, self.values, statuses)
 
 
 class Publication:
-    """Knows what was published last of each vessel's variables."""
+    """Knows what was published last of each vessel's variables.
 
-    def __init__(self, vessels: int, first: int) -> None:
-        """`first`: place of the first vessel's first variable in the server's list."""
-        self._first = first
-        self._count = vessels
+    A vessel's variables are its tags, then its context, then its assays.
+    """
+
+    def __init__(self, vessels: int, first: int, tags: Sequence[Tag] = TAGS) -> None:
+        """Begin anew.
+
+        Args:
+            vessels: of the plant.
+            first: place of the first vessel's first variable in the server's list.
+            tags: those the server has, in its order.
+        """
+        self._first, self._count = first, vessels
+        self._tags = tuple(tags)
+        self._columns = [COLUMN[tag.name] for tag in self._tags]
+        self._periods = [round(tag.period_s * 1e6) for tag in self._tags]
+        self.width = len(self._tags) + len(CONTEXT) + len(ASSAYS)
+        """Variables of a vessel."""
+        self._assays = len(self._tags) + len(CONTEXT)
         self._told = [False] * vessels
         """Whether a silent vessel's clients were told."""
-        each = [tag.each for tag in (*TAGS, *CONTEXT)] * vessels
+        each = [tag.each for tag in (*self._tags, *CONTEXT, *ASSAYS)] * vessels
         self._changes = Changes([True] * first + each)
+        self._last: int | None = None
 
-    def instant(
-        self, time: int, values: Sequence[Sequence[Value]], effects: Effects | None
-    ) -> Instant:
+    def assays_unknown(self, time: int) -> Instant:
+        """Return that the laboratory has said nothing yet."""
+        sending = _Sending([], [], [])
+        for vessel in range(self._count):
+            begin = self._first + vessel * self.width + self._assays
+            for node in range(begin, begin + len(ASSAYS)):
+                sending.add(node, None, BAD_WAITING_FOR_INITIAL_DATA)
+        return sending.at(time)
+
+    def assays(self, result: Result) -> Instant:
+        """Return what the laboratory says of one sample, at the time it was drawn."""
+        begin = self._first + result.vessel * self.width + self._assays
+        nodes = range(begin, begin + len(ASSAYS))
+        return Instant(result.drawn, list(nodes), list(result.values))
+
+    def instants(
+        self,
+        time: int,
+        values: Sequence[Sequence[float]],
+        context: Sequence[Sequence[str]],
+        effects: Effects | None,
+    ) -> list[Instant]:
         """Return what is worth publishing at `time`.
+
+        Vessels whose clock is wrong come apart, with their own source time.
 
         Args:
             time: source time, us UTC.
-            values: per vessel, its variables in the server's order.
+            values: per vessel, of all tags of simulators.tags.
+            context: per vessel, its words of context.
             effects: of the faults at work; None: there are none.
         """
-        if effects is None:
-            self._told = [False] * self._count
-            return self._whole(time, values)
-        nodes: list[int] = []
-        kept: list[Value] = []
-        statuses: list[int] = []
+        due = self._due(time)
+        common, apart = _Sending([], [], []), []
         for vessel, row in enumerate(values):
-            self._add(vessel, row, effects, nodes, kept, statuses)
-        return Instant(time, nodes, kept, statuses if any(statuses) else None)
+            skew = 0 if effects is None else int(effects.skew_us[vessel])
+            sending = _Sending([], [], []) if skew else common
+            words = context[vessel]
+            if effects is None:
+                self._told[vessel] = False
+                self._add(vessel, due, row, words, sending)
+            else:
+                self._add_with(vessel, due, row, words, effects, sending)
+            if skew:
+                apart.append(sending.at(time + skew))
+        return [common.at(time), *apart]
 
-    def _whole(self, time: int, values: Sequence[Sequence[Value]]) -> Instant:
-        flat = [value for row in values for value in row]
-        chosen = [
-            (node, value)
-            for node, value in enumerate(flat, self._first)
-            if self._changes.worth_sending(node, value)
+    def _due(self, time: int) -> list[int]:
+        """Return the places of the tags whose instruments have a new value."""
+        last, self._last = self._last, time
+        return [
+            place
+            for place, period in enumerate(self._periods)
+            if not period or last is None or time // period != last // period
         ]
-        return Instant(time, [n for n, _ in chosen], [v for _, v in chosen])
 
     def _add(
         self,
         vessel: int,
-        row: Sequence[Value],
-        effects: Effects,
-        nodes: list[int],
-        kept: list[Value],
-        statuses: list[int],
+        due: list[int],
+        row: Sequence[float],
+        words: Sequence[str],
+        sending: _Sending,
     ) -> None:
-        first = self._first + vessel * WIDTH
+        first, worth = self._first + vessel * self.width, self._changes.worth_sending
+        columns = self._columns
+        for place in due:
+            value = row[columns[place]]
+            if worth(first + place, value):
+                sending.add(first + place, value)
+        for node, word in enumerate(words, first + len(columns)):
+            if worth(node, word):
+                sending.add(node, word)
+
+    def _add_with(
+        self,
+        vessel: int,
+        due: list[int],
+        row: Sequence[float],
+        words: Sequence[str],
+        effects: Effects,
+        sending: _Sending,
+    ) -> None:
+        first = self._first + vessel * self.width
         silent = bool(effects.silent[vessel])
         if silent and effects.announced[vessel] and not self._told[vessel]:
-            nodes += range(first, first + WIDTH)
-            kept += [None] * WIDTH
-            statuses += [BAD_NO_COMMUNICATION] * WIDTH
-            for node in range(first, first + WIDTH):
+            for node in range(first, first + self._assays):
+                sending.add(node, None, BAD_NO_COMMUNICATION)
                 self._changes.forget(node)
         self._told[vessel] = silent
         if silent:
             return
-        out = effects.out_of_service[vessel]
-        for column, value in enumerate(row):
-            node = first + column
-            if column < len(TAGS) and out[column]:
-                self._changes.forget(node)
-                nodes.append(node)
-                kept.append(None)
-                statuses.append(BAD_OUT_OF_SERVICE)
-            elif self._changes.worth_sending(node, value):
-                nodes.append(node)
-                kept.append(value)
-                statuses.append(0)
+        status = effects.status[vessel]
+        if not status.any():
+            self._add(vessel, due, row, words, sending)
+            return
+        wrong = {p for p, column in enumerate(self._columns) if status[column]}
+        for place in (p for p in due if p in wrong):
+            self._changes.forget(first + place)
+            column = self._columns[place]
+            sending.add(first + place, row[column], int(status[column]))
+        fine = [place for place in due if place not in wrong]
+        self._add(vessel, fine, row, words, sending)

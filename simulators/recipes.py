@@ -6,12 +6,16 @@ Phases are named in the manner of ISA-88. Hours count from the start of the batc
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from bisect import bisect_right
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+
+from simulators.feeding import MLPM_PER_LPD, Feeding
+from simulators.setpoints import Target
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -34,20 +38,6 @@ class Phase(StrEnum):
     HARVEST = "Harvest"
     CLEAN = "Clean"
     """Turnaround; no batch is in the vessel."""
-
-
-@dataclass(frozen=True, slots=True)
-class Setpoints:
-    """What the loops of a vessel shall do now."""
-
-    temperature_degc: float
-    ph: float
-    oxygen_percent: float
-    feed_mlpm: float
-    warm: bool
-    """Whether the temperature loop is on."""
-    breathe: bool
-    """Whether the oxygen and pH loops are on."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,11 +67,12 @@ class Recipe:
     harvest_degc: float = 18.0
     ph: float = 7.0
     oxygen_percent: float = 40.0
-    feed_lpd: float = 45.0
-    """Nutrient feed, L per day: 3 % of the start volume."""
+    feeding: Feeding = field(default_factory=Feeding)
     bolus_below: float = 20.0
     """mmol/L of glucose at a daily assay below which a bolus is given."""
     bolus_to: float = 33.0
+    sample_l: float = 0.3
+    """What a daily sample takes, with the flush of its valve."""
 
     @property
     def before_culture_h(self) -> float:
@@ -94,6 +85,32 @@ class Recipe:
         return (
             self.before_culture_h + self.harvest_from_h + self.harvest_h + self.clean_h
         )
+
+    @property
+    def _emptied_h(self) -> float:
+        return self.cycle_h - self.clean_h - 0.3 * self.harvest_h
+
+    def turns(self) -> tuple[float, ...]:
+        """Return the hours since the start of a batch at which something changes.
+
+        Phases, the end of filling, daily samples, the end of a batch; ascending.
+        """
+        culture = self.before_culture_h
+        days = int(self.harvest_from_h // 24.0) + 1
+        marks = [culture + 24.0 * day for day in range(days)]
+        phases = [
+            culture + hour
+            for hour in (
+                0.0,
+                self.feed_from_h,
+                self.shift_from_h,
+                self.production_from_h,
+                self.harvest_from_h,
+                self.harvest_from_h + self.harvest_h,
+            )
+        ]
+        own = [0.0, self.fill_h, self.prepare_h, self._emptied_h, self.cycle_h]
+        return tuple(sorted({*own, *phases, *marks}))
 
     def phase(self, hours: float) -> Phase:
         """Return the phase `hours` after the start of the batch."""
@@ -109,17 +126,17 @@ class Recipe:
         )
         return next((phase for end, phase in ends if culture < end), Phase.CLEAN)
 
-    def setpoints(self, hours: float) -> Setpoints:
+    def setpoints(self, hours: float) -> Target:
         """Return the setpoints `hours` after the start of the batch."""
         phase = self.phase(hours)
         fed = phase in {Phase.FEED, Phase.TEMPERATURE_SHIFT, Phase.PRODUCTION}
         filled = phase is not Phase.CLEAN and hours >= self.fill_h
-        emptied = hours > self.cycle_h - self.clean_h - 0.3 * self.harvest_h
-        return Setpoints(
+        emptied = hours >= self._emptied_h
+        return Target(
             temperature_degc=self._temperature(phase),
             ph=self.ph,
             oxygen_percent=self.oxygen_percent,
-            feed_mlpm=self.feed_lpd / 1.44 if fed else 0.0,
+            feed_mlpm=self.feeding.lpd * MLPM_PER_LPD if fed else 0.0,
             warm=filled,
             breathe=filled and not emptied,
         )
@@ -132,6 +149,11 @@ class Recipe:
         return self.growth_degc
 
 
+def next_turn(turns: tuple[float, ...], hours: float) -> float:
+    """Return the first of `turns` after `hours`; the last one when none is left."""
+    return turns[min(bisect_right(turns, hours), len(turns) - 1)]
+
+
 PROGRAMS = (
     ("FB-101 mAb", "Kestrel Biologics"),
     ("FB-204 mAb", "Aldersgate Therapeutics"),
@@ -139,14 +161,6 @@ PROGRAMS = (
 )
 """Products and whom they are made for, by turns."""
 
-SPREAD = {
-    "mu_max": 0.04,
-    "yield_glucose": 0.04,
-    "productivity": 0.08,
-    "k_cell_time": 0.08,
-    "maintenance": 0.08,
-}
-"""Lognormal standard deviations of kinetic constants from batch to batch."""
 INOCULUM_SPREAD = 0.07
 
 
@@ -158,8 +172,10 @@ class Batch:
     """Counts the batches of the plant."""
     started: int
     """Start of Prepare, us UTC."""
-    marks: int = 0
-    """Daily assays done, the first at the start of the feed."""
+    kind: str = "CHO"
+    """Begins its name."""
+    samples: int = 0
+    """Daily samples drawn, the first at inoculation."""
     bolus_l: float = 0.0
     """Glucose stock still to be pumped."""
 
@@ -167,7 +183,7 @@ class Batch:
     def id(self) -> str:
         """Return the batch's name, such as CHO-2026-0001."""
         year = (_EPOCH + timedelta(microseconds=self.started)).year
-        return f"CHO-{year}-{self.number:04d}"
+        return f"{self.kind}-{year}-{self.number:04d}"
 
     @property
     def product(self) -> str:
@@ -179,13 +195,14 @@ class Batch:
         """Return whom it is for."""
         return PROGRAMS[self.number % len(PROGRAMS)][1]
 
-    def factors(self, seed: int) -> dict[str, float]:
+    def factors(self, seed: int, spread: Mapping[str, float]) -> dict[str, float]:
         """Return this batch's factors on kinetic constants, and `inoculum`.
 
-        They depend on the seed and the batch's number only.
+        They depend on the seed, the batch's number and `spread` only: lognormal
+        standard deviations by constant.
         """
         random = np.random.Generator(np.random.PCG64([seed, self.number]))
-        spread = SPREAD | {"inoculum": INOCULUM_SPREAD}
+        spread = {**spread, "inoculum": INOCULUM_SPREAD}
         draws = random.standard_normal(len(spread))
         return {
             name: float(np.exp(sigma * draw))
@@ -197,7 +214,8 @@ class Batch:
         return {
             "number": self.number,
             "started": self.started,
-            "marks": self.marks,
+            "kind": self.kind,
+            "samples": self.samples,
             "bolus_l": self.bolus_l,
         }
 

@@ -12,6 +12,7 @@ from pydantic_settings import SettingsConfigDict
 
 from shared.settings import ServiceSettings
 from simulators.playback.recording import Format
+from simulators.tags import CORE, TAGS, Tag
 
 
 class SimulatorSettings(ServiceSettings):
@@ -29,6 +30,8 @@ class SimulatorSettings(ServiceSettings):
     area: str = "upstream"
     vessels: int = Field(default=3, ge=1, le=1000)
     """Named BR101, BR102 and so on, each at another age of its culture."""
+    instruments: Literal["all", "core"] = "all"
+    """`core`: only what any fed-batch vessel has, 30 tags."""
     seed: int = Field(default=1, ge=0, lt=2**31)
     """The same seed and start give the same plant."""
     history: timedelta = timedelta(days=3)
@@ -65,6 +68,11 @@ class SimulatorSettings(ServiceSettings):
                 "encrypted with user and password, or open=true"
             )
         return self
+
+    @property
+    def tags(self) -> tuple[Tag, ...]:
+        """Return the tags that each vessel has."""
+        return TAGS if self.instruments == "all" else CORE
 
     @property
     def vessel_names(self) -> tuple[str, ...]:

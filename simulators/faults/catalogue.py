@@ -3,56 +3,19 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from enum import StrEnum
 from importlib.resources import files
 from typing import TYPE_CHECKING, Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
+from simulators.faults.acts import Effect
 from simulators.faults.located import Part, parse
-from simulators.tags import COLUMN
+from simulators.tags import ASSAY, COLUMN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 _US = timedelta(microseconds=1)
-
-
-class Act(StrEnum):
-    """What an effect does; simulators/faults.yaml explains each."""
-
-    OFFSET = "offset"
-    GAIN = "gain"
-    LAG = "lag"
-    FREEZE = "freeze"
-    CALIBRATE = "calibrate"
-    FLOW = "flow"
-    SPEED = "speed"
-    SILENCE = "silence"
-
-
-ON_THE_ONLY = {Act.FLOW: "FIC-121.PV", Act.SPEED: "SIC-101.PV"}
-"""Acts on machines: the one machine each of them knows, by its tag."""
-
-
-class Effect(Part):
-    """One thing that a fault does."""
-
-    act: Act
-    tag: str | None = None
-    """Of the instrument or machine; none for the whole vessel."""
-    per_magnitude: float = 1.0
-
-    @model_validator(mode="after")
-    def _has_its_tag(self) -> Self:
-        if (self.act is Act.SILENCE) != (self.tag is None):
-            raise ValueError(f"tag of {self.act}: expected for all acts but silence")
-        if self.tag is not None and self.tag not in COLUMN:
-            raise ValueError(f"tag {self.tag}: expected one of simulators.tags")
-        only = ON_THE_ONLY.get(self.act, self.tag)
-        if self.tag != only:
-            raise ValueError(f"{self.act} of {self.tag}: expected {only}")
-        return self
 
 
 class Magnitude(Part):
@@ -95,7 +58,10 @@ class Span(Part):
         return f"{self.low} to {self.high}"
 
 
-Class = Literal["sensor", "actuator", "communication", "human"]
+Class = Literal["sensor", "actuator", "process", "communication", "human"]
+Direction = Literal["rises", "falls", "moves", "stands", "jumps", "status"]
+"""How a tag shows a fault: either way for `moves`, without scatter for `stands`,
+by single values for `jumps`, by its StatusCode for `status`."""
 
 
 class Fault(Part):
@@ -107,15 +73,19 @@ class Fault(Part):
     magnitude: Magnitude
     ramp: Span
     duration: Span
-    signature: dict[str, float]
-    """Standard deviation of the fault-free scatter, by tag in which it shows."""
+    signature: dict[str, Direction]
+    """Tags in which it shows, and how."""
+    what: str
+    """What moves, in words."""
+    process: str | None = None
+    """Only in vessels that run this process; default: in all."""
     alarm_within: timedelta | None = None
     """None: it must not raise an alarm."""
     unseen: str | None = None
 
     @model_validator(mode="after")
     def _knows_its_tags(self) -> Self:
-        unknown = sorted(set(self.signature) - set(COLUMN))
+        unknown = sorted(set(self.signature) - set(COLUMN) - set(ASSAY))
         if unknown:
             raise ValueError(f"signature {unknown}: expected tags of simulators.tags")
         return self
@@ -156,7 +126,23 @@ class Fault(Part):
 class Catalogue(Part):
     """All kinds of faults, by identifier such as S01."""
 
+    scatter: dict[str, float] = Field(default_factory=dict)
+    """Standard deviation of the fault-free scatter, by tag."""
     faults: dict[str, Fault]
+
+    @model_validator(mode="after")
+    def _has_scatter(self) -> Self:
+        shown = {tag for f in self.faults.values() for tag in f.signature}
+        missing = sorted((shown & set(COLUMN)) - set(self.scatter))
+        if missing:
+            raise ValueError(f"scatter: expected also of {', '.join(missing)}")
+        return self
+
+    def sigmas(self, fault: str) -> Iterator[tuple[int, float]]:
+        """Yield column and scatter of the tags in which a fault shows as a value."""
+        for tag, direction in self.faults[fault].signature.items():
+            if tag in COLUMN and direction not in {"status", "stands"}:
+                yield COLUMN[tag], self.scatter[tag]
 
 
 def us(span: timedelta) -> int:

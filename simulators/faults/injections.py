@@ -7,19 +7,22 @@ is lost that `to_json` has seen.
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from shared.domain import FedbatchError
-from simulators.faults.catalogue import Act, Catalogue, us
-from simulators.faults.effects import Effects
+from simulators.faults.acts import AT_ONCE, Act
+from simulators.faults.catalogue import Catalogue, us
+from simulators.faults.effects import Effects, Moment
 from simulators.faults.scenario import After
 from simulators.tags import COLUMN
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
+    from simulators.faults.acts import Effect
     from simulators.faults.catalogue import Fault
     from simulators.faults.scenario import Planned, Scenario
 
@@ -65,6 +68,12 @@ class Injection:
             return False
         return self.onset <= time < self.end
 
+    def moment(self, time: int) -> Moment:
+        """Return where in its life `time` is."""
+        since = 0 if self.onset is None else time - self.onset
+        key = zlib.crc32(self.id.encode())
+        return Moment(key, since / 1e6, max(self.duration / 1e6, 1.0))
+
     def level(self, time: int) -> float:
         """Return how far the ramp is, 0 to 1."""
         if self.onset is None or self.ramp <= 0:
@@ -80,9 +89,11 @@ class Injections:
         catalogue: Catalogue,
         vessels: Sequence[str],
         scenario: Scenario | None = None,
+        process: str = "cho",
     ) -> None:
         """Plan a scenario that fits the catalogue and the vessels."""
         self.catalogue, self.vessels = catalogue, tuple(vessels)
+        self.process = process
         self.scenario = "" if scenario is None else scenario.sha256
         self.all: list[Injection] = []
         """What is not over, and what was over since `news` was read last."""
@@ -193,15 +204,20 @@ class Injections:
         made = Effects.none(len(self.vessels))
         made.correct(self._corrections)
         for one in self.all:
-            for effect in self.fault(one).effects:
-                size = one.magnitude * effect.per_magnitude
-                if one.at_work(now):
-                    level = one.level(now)
-                    made.act_on_machine(one.vessel, effect, size * level)
-                if one.at_work(to):
-                    level = one.level(to)
-                    made.act_on_signal(one.vessel, effect, size * level)
+            for time, machine in ((now, True), (to, False)):
+                if one.at_work(time):
+                    for effect in self.fault(one).effects:
+                        size = one.magnitude * effect.per_magnitude * one.level(time)
+                        moment = one.moment(time)
+                        made.act(one.vessel, effect, size, moment, machine=machine)
         return made
+
+    def struck(self, beginning: list[Injection]) -> Iterator[tuple[int, Effect, float]]:
+        """Yield vessel, effect and size of what happens at once at an onset."""
+        for one in beginning:
+            for effect in self.fault(one).effects:
+                if effect.act in AT_ONCE:
+                    yield one.vessel, effect, one.magnitude * effect.per_magnitude
 
     def detectable(self, identifier: str, time: int) -> None:
         """Note when a fault could first be seen."""
@@ -236,6 +252,11 @@ class Injections:
         if fault not in self.catalogue.faults:
             known = ", ".join(sorted(self.catalogue.faults))
             raise InjectionRefused(f"fault {fault}: expected one of {known}")
+        only = self.catalogue.faults[fault].process
+        if only not in {None, self.process}:
+            raise InjectionRefused(
+                f"fault {fault}: expected a plant that runs {only}, not {self.process}"
+            )
         return self.catalogue.faults[fault]
 
     def _plan(self, planned: Planned) -> None:

@@ -47,6 +47,8 @@ def described(injections: Injections, one: Injection, seed: int) -> dict[str, An
         "unit": fault.magnitude.unit,
         "meaning": fault.magnitude.meaning,
         "signature": list(fault.signature),
+        "how": dict(fault.signature),
+        "what": fault.what,
         "expected": "silent" if fault.alarm_within is None else "alarm",
         "alarm_within_s": None if one.alarm_within is None else one.alarm_within / 1e6,
         "first_detectable": _iso(one.first_detectable),

@@ -14,9 +14,9 @@ from pydantic import Field
 from simulators.faults.located import FileInvalid, Part, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
-    from simulators.faults.catalogue import Catalogue
+    from simulators.faults.catalogue import Catalogue, Fault
 
 
 class After(StrEnum):
@@ -55,30 +55,39 @@ class Scenario(Part):
 
 
 def parse_scenario(
-    text: str, source: str, catalogue: Catalogue, vessels: Sequence[str]
+    text: str,
+    source: str,
+    catalogue: Catalogue,
+    vessels: Sequence[str],
+    process: str = "cho",
 ) -> Scenario:
-    """Return the checked scenario.
+    """Return the checked scenario for vessels that run a process.
 
     Raises:
         FileInvalid: with every finding as `source:line: field: found, expected`.
     """
+    known = {
+        name: fault
+        for name, fault in catalogue.faults.items()
+        if fault.process in {None, process}
+    }
 
     def misfits(found: Scenario) -> Iterator[tuple[tuple[int | str, ...], str]]:
         for n, planned in enumerate(found.faults):
-            for field, message in _misfits(planned, catalogue, vessels):
+            for field, message in _misfits(planned, known, vessels):
                 yield ("faults", n, field), message
 
     return parse(text, source, Scenario, misfits)
 
 
 def _misfits(
-    planned: Planned, catalogue: Catalogue, vessels: Sequence[str]
+    planned: Planned, faults: Mapping[str, Fault], vessels: Sequence[str]
 ) -> Iterator[tuple[str, str]]:
     if planned.vessel not in vessels:
         yield "vessel", f"{planned.vessel}: expected one of {', '.join(vessels)}"
-    fault = catalogue.faults.get(planned.fault)
+    fault = faults.get(planned.fault)
     if fault is None:
-        known = ", ".join(sorted(catalogue.faults))
+        known = ", ".join(sorted(faults))
         yield "fault", f"{planned.fault}: expected one of {known}"
         return
     yield from fault.misfits(planned.magnitude, planned.ramp, planned.duration)
@@ -86,7 +95,9 @@ def _misfits(
         yield "alarm_within", f"{planned.fault} must stay silent: expected none"
 
 
-def load(name: str, catalogue: Catalogue, vessels: Sequence[str]) -> Scenario:
+def load(
+    name: str, catalogue: Catalogue, vessels: Sequence[str], process: str = "cho"
+) -> Scenario:
     """Return a scenario by the path of its file, or one of simulators/scenarios.
 
     Raises:
@@ -106,4 +117,4 @@ def load(name: str, catalogue: Catalogue, vessels: Sequence[str]) -> Scenario:
         raise FileInvalid(
             [f"scenario {name}: expected a path that ends .yaml, or demo"]
         )
-    return parse_scenario(text, source, catalogue, vessels)
+    return parse_scenario(text, source, catalogue, vessels, process)

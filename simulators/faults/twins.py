@@ -13,8 +13,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from simulators.tags import COLUMN
-
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -39,12 +37,13 @@ class Twins:
             wanted = plant.injections.fault(one).unseen is None
             small = len(plant.layout.vessels) <= LARGEST
             if wanted and small and len(self._plants) < self._most:
-                self._plants[one.id] = plant.without(one.id)
+                self._plants[one.id] = _unstruck(plant.without(one.id), beginning)
 
     def follow(self, plant: Plant, to: int) -> None:
         """Go to `to` as the plant has just done; note what can now be seen."""
         for one, twin in list(self._pairs(plant)):
             twin.injections.follow(plant.injections, without=one.id, now=twin.now)
+            twin.operate_as(plant)
             twin.advance(to)
             if _differs(plant, twin, one):
                 plant.injections.detectable(one.id, to)
@@ -71,11 +70,18 @@ class Twins:
             self._plants[name] = twin
 
 
+def _unstruck(twin: Plant, beginning: list[Injection]) -> Plant:
+    """Let the twin itself begin the other faults that begin in the same step."""
+    also = {one.id for one in beginning}
+    for one in twin.injections.all:
+        if one.id in also:
+            one.begun = False
+    return twin
+
+
 def _differs(plant: Plant, twin: Plant, one: Injection) -> bool:
+    shown, other = plant.values[one.vessel], twin.values[one.vessel]
     return any(
-        abs(
-            plant.values[one.vessel, COLUMN[tag]] - twin.values[one.vessel, COLUMN[tag]]
-        )
-        > SIGMAS * sigma
-        for tag, sigma in plant.injections.fault(one).signature.items()
+        abs(shown[column] - other[column]) > SIGMAS * sigma
+        for column, sigma in plant.injections.catalogue.sigmas(one.fault)
     )

@@ -38,11 +38,14 @@ class Sparge:
     air: Vector
     oxygen: Vector
     carbon_dioxide: Vector
+    nitrogen: Vector | float = 0.0
 
     @property
     def total(self) -> Vector:
         """Return the whole flow; never zero, so that it may divide."""
-        flow: Vector = np.maximum(self.air + self.oxygen + self.carbon_dioxide, 0.05)
+        flow: Vector = np.maximum(
+            self.air + self.oxygen + self.carbon_dioxide + self.nitrogen, 0.05
+        )
         return flow
 
 
@@ -118,11 +121,11 @@ def off_gas(
     Args:
         sparge: what enters the broth.
         overlay_lpm: air that passes the headspace.
-        oxygen: taken up by the broth, mol/min.
-        carbon_dioxide: given off by the broth, mol/min.
+        oxygen: that the broth keeps, mol/min.
+        carbon_dioxide: that the broth gives off beyond what is sparged, mol/min.
     """
     o2 = O2_IN_AIR * (sparge.air + overlay_lpm) + sparge.oxygen
     o2 = np.maximum(o2 - oxygen * NORMAL_L_PER_MOL, 0.0)
-    co2 = np.maximum(carbon_dioxide * NORMAL_L_PER_MOL, 0.0)
-    flow = o2 + co2 + (1.0 - O2_IN_AIR) * (sparge.air + overlay_lpm)
+    co2 = np.maximum(sparge.carbon_dioxide + carbon_dioxide * NORMAL_L_PER_MOL, 0.0)
+    flow = o2 + co2 + (1.0 - O2_IN_AIR) * (sparge.air + overlay_lpm) + sparge.nitrogen
     return 100.0 * o2 / flow, 100.0 * co2 / flow, flow

@@ -1,27 +1,38 @@
 """The vessels: culture, gases, acids, heat and weights advanced together. Pure.
 
 Every field is an array over the vessels. First-order processes are advanced exactly,
-the culture by the midpoint rule: steps up to two minutes are exact enough, and nothing
+the culture by its own rule: steps up to two minutes are exact enough, and nothing
 becomes unstable beyond, but the control loops around it get coarse.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
-from shared.bioprocess import cho
-from shared.bioprocess.cho import Environment, Parameters
-from simulators.processes import acid_base, gas
+from shared.bioprocess.process import Surroundings
+from simulators.processes import acid_base, contamination, gas
+from simulators.processes.design import (
+    AIR,
+    BASE,
+    CARBON_DIOXIDE,
+    FEED,
+    LIQUIDS,
+    NITROGEN,
+    OXYGEN,
+)
 from simulators.processes.gas import Sparge
+from simulators.processes.state import Actuators, Crossing, State
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from numpy.typing import NDArray
 
+    from shared.bioprocess.process import Exchange, Process
+    from simulators.processes.contamination import Guests
     from simulators.processes.design import Design
 
     Vector = NDArray[np.float64]
@@ -30,255 +41,282 @@ HEAT_KJ_PER_MMOL = 0.46
 """Heat of respiration per oxygen."""
 HEAT_CAPACITY = 4.18
 """Broth, kJ/(kg K)."""
-CARBONATE_PER_EQ = 0.5
-"""Carbon of sodium carbonate per equivalent of base."""
+VAPOUR_KJ_PER_L = 2430.0
 ANTIFOAM_FADES_H = 1.5
+ANTIFOAM_MOST = 3.0
+"""Shots beyond which antifoam does no more to kLa."""
+
+__all__ = ["Actuators", "Crossing", "Reactor", "State"]
 
 
 @dataclass(slots=True)
-class State:
-    """What the vessels hold."""
+class _Broth:
+    """What the broth takes up and gives off in a step."""
 
-    culture: Vector
-    """See shared.bioprocess.cho.State, shape (8, n)."""
-    temperature: Vector
-    """Broth, °C."""
-    jacket: Vector
-    """°C."""
     oxygen: Vector
-    """Dissolved, mmol/L."""
-    carbon: Vector
-    """Dissolved CO2 and bicarbonate, mmol/L."""
-    alkalinity: Vector
-    """Strong ions but lactate and ammonium, meq/L."""
-    ph: Vector
-    off_o2: Vector
-    """In the headspace, % by volume, dry."""
-    off_co2: Vector
-    off_flow: Vector
-    """Leaving the vessel, normal L/min."""
-    antifoam: Vector
-    """1 right after a shot, fading."""
-    head_mbar: Vector
-    """Head pressure, gauge."""
-    feed_l: Vector
-    """Totals of this batch."""
-    base_l: Vector
-    glucose_l: Vector
+    """Taken up by cells, mmol/(L h)."""
+    carbon_dioxide: Vector
+    """Given off by cells, mmol/(L h)."""
+    acid: Vector
+    """By bacteria, meq/(L h)."""
 
-    @classmethod
-    def empty(cls, vessels: int, design: Design) -> Self:
-        """Return clean vessels with a rest of fresh medium at ambient temperature."""
-        zero = np.zeros(vessels)
-        return cls(
-            culture=cho.inoculated(viable=0.0, volume_l=50.0, cultures=vessels),
-            temperature=zero + design.ambient_degc,
-            jacket=zero + design.ambient_degc,
-            oxygen=zero + 0.19,
-            carbon=zero + design.medium_carbon,
-            alkalinity=zero + design.medium_alkalinity,
-            ph=zero + 7.3,
-            off_o2=zero + 20.9,
-            off_co2=zero + 0.04,
-            off_flow=zero + design.overlay_lpm,
-            antifoam=zero.copy(),
-            head_mbar=zero + 5.0,
-            feed_l=zero.copy(),
-            base_l=zero.copy(),
-            glucose_l=zero.copy(),
+
+class Reactor:
+    """Vessels of one design around one process; keeps no state."""
+
+    def __init__(self, process: Process, design: Design) -> None:
+        self.process, self.design = process, design
+        names = [quantity.name for quantity in process.quantities]
+        self.substrate = names.index("glucose") if "glucose" in names else None
+        """Row of what bacteria eat and a bolus brings; None: there is none."""
+        self._brought = [
+            (row, quantity, amount)
+            for row, liquid in enumerate(LIQUIDS)
+            for quantity, amount in process.liquids.get(liquid, {}).items()
+        ]
+
+    def advance(
+        self,
+        state: State,
+        by: Actuators,
+        factors: Mapping[str, Vector],
+        hours_of_culture: Vector,
+        seconds: float,
+    ) -> tuple[State, Crossing]:
+        """Return the vessels `seconds` later; the given state is left as it was.
+
+        Args:
+            state: of the vessels.
+            by: what acts on them.
+            factors: on the process's constants.
+            hours_of_culture: since inoculation, negative before.
+            seconds: length of the step.
+        """
+        hours = seconds / 3600.0
+        flows_lph = by.liquids_mlpm * 0.06
+        vapour_lph = self._vapour(state)
+        around = self._surroundings(state, by, flows_lph, vapour_lph, hours_of_culture)
+        culture, cells = self.process.advance(state.culture, around, factors, hours)
+        out = _following(state, culture, culture[self.process.volume_row].copy())
+        out.delivered_l = state.delivered_l + flows_lph * hours
+        out.evaporated_l = state.evaporated_l + vapour_lph * hours
+        out.antifoam = np.minimum(
+            state.antifoam * np.exp(-hours / ANTIFOAM_FADES_H)
+            + flows_lph[3] * hours / self.design.antifoam_shot_l,
+            ANTIFOAM_MOST,
+        )
+        broth = self._broth(out, state, cells, hours)
+        gases = self._exchange_gas(out, state, by, broth, hours)
+        self._balance_acids(out, state, flows_lph, broth, hours)
+        self._balance_heat(out, state, by, broth, seconds)
+        design = self.design
+        carbonate = flows_lph[BASE] * design.base_eq_per_l * design.base_carbon_per_eq
+        crossing = Crossing(
+            **gases,
+            liquids_in=flows_lph.sum(axis=0) * hours,
+            evaporated=vapour_lph * hours,
+        )
+        crossing.carbon_in[:] += 1000.0 * carbonate * hours
+        return out, crossing
+
+    def _vapour(self, state: State) -> Vector:
+        """Return the water that evaporates, L/h: of warm broth only."""
+        warm = np.maximum(state.temperature - self.design.ambient_degc, 0.0) / 16.0
+        return self.design.evaporation_per_day / 24.0 * state.volume * warm
+
+    def _surroundings(
+        self,
+        state: State,
+        by: Actuators,
+        flows_lph: Vector,
+        vapour_lph: Vector,
+        hours_of_culture: Vector,
+    ) -> Surroundings:
+        entering = np.zeros_like(state.culture)
+        for liquid, quantity, amount in self._brought:
+            entering[quantity] += flows_lph[liquid] * amount
+        return Surroundings(
+            temperature_degc=state.temperature,
+            ph=state.ph,
+            oxygen_percent=state.oxygen_percent,
+            agitation_rpm=by.agitation_rpm,
+            carbon_dioxide_mmhg=state.carbon_dioxide_mmhg,
+            inflow_lph=flows_lph.sum(axis=0),
+            outflow_lph=vapour_lph,
+            entering=entering,
+            hours=hours_of_culture,
         )
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the exact numbers as nested lists."""
-        return {f.name: getattr(self, f.name).tolist() for f in fields(self)}
+    def _broth(self, out: State, state: State, cells: Exchange, hours: float) -> _Broth:
+        if self.substrate is None or not state.bacteria.any():
+            return _Broth(
+                cells.oxygen, cells.carbon_dioxide, np.zeros_like(state.volume)
+            )
+        guests: Guests = contamination.grow(
+            state.bacteria,
+            state.bacteria_per_h,
+            state.culture[self.substrate],
+            state.oxygen_percent,
+            hours,
+        )
+        out.bacteria = guests.grown
+        left = out.culture[self.substrate] - guests.glucose * hours
+        out.culture[self.substrate] = np.maximum(left, 0.0)
+        return _Broth(
+            cells.oxygen + guests.oxygen,
+            cells.carbon_dioxide + guests.oxygen,
+            guests.acid,
+        )
 
-    @classmethod
-    def from_json(cls, body: Mapping[str, Any]) -> Self:
-        """Return what `to_json` saw."""
-        return cls(**{f.name: np.array(body[f.name], float) for f in fields(cls)})
+    def _exchange_gas(
+        self, out: State, state: State, by: Actuators, broth: _Broth, hours: float
+    ) -> dict[str, Vector]:
+        design, volume = self.design, state.volume
+        g = by.gases_lpm
+        sparge = Sparge(g[AIR], g[OXYGEN], g[CARBON_DIOXIDE], g[NITROGEN])
+        atm = gas.pressure_atm(state.head_mbar, volume, design)
+        kla = gas.kla_per_h(by.agitation_rpm, sparge, volume, design)
+        kla = kla * (1.0 - np.minimum(design.antifoam_on_kla * state.antifoam, 0.4))
+        ceiling = gas.oxygen_saturation(
+            sparge, broth.oxygen, volume, atm, state.temperature
+        )
+        target = ceiling - broth.oxygen / kla
+        out.oxygen = np.maximum(gas.relaxed(state.oxygen, target, kla, hours), 0.0)
+        dissolved = acid_base.dissolved(state.carbon, state.ph)
+        per_h, entering = gas.carbon_dioxide_stripping(kla, sparge, volume, atm)
+        settled = entering + broth.carbon_dioxide / per_h
+        change = gas.relaxed(dissolved, settled, per_h, hours) - dissolved
+        out.carbon = state.carbon + change
+        kept = broth.oxygen + (out.oxygen - state.oxygen) / hours
+        kept = np.minimum(kept, kla * ceiling)
+        given = broth.carbon_dioxide - change / hours
+        used = np.where(
+            out.oxygen > 0.0, broth.oxygen, kept - (out.oxygen - state.oxygen) / hours
+        )
+        o2_in, o2_out, co2_out = self._fill_headspace(
+            out, sparge, by, (kept, given), volume, hours
+        )
+        per_step = volume * hours
+        return {
+            "oxygen_in": o2_in,
+            "oxygen_out": o2_out,
+            "oxygen_used": used * per_step,
+            "carbon_in": sparge.carbon_dioxide / gas.NORMAL_L_PER_MOL * 6e4 * hours,
+            "carbon_out": co2_out,
+            "carbon_made": broth.carbon_dioxide * per_step,
+        }
 
-    @property
-    def volume(self) -> Vector:
-        """Return the broth, L."""
-        row: Vector = self.culture[cho.State.VOLUME]
-        return row
+    def _fill_headspace(
+        self,
+        out: State,
+        sparge: Sparge,
+        by: Actuators,
+        moved: tuple[Vector, Vector],
+        before_l: Vector,
+        hours: float,
+    ) -> tuple[Vector, Vector, Vector]:
+        """Mix what leaves the broth into the headspace; return mmol in and out.
 
-    @property
-    def oxygen_percent(self) -> Vector:
-        """Return dissolved oxygen, % of air saturation."""
-        return gas.oxygen_percent(self.oxygen, self.temperature)
+        Args:
+            out: changed.
+            sparge: what enters the broth.
+            by: what acts on the vessels.
+            moved: oxygen the broth keeps and carbon dioxide it gives off, mmol/(L h).
+            before_l: broth at the start of the step; what rises pushes gas out.
+            hours: length of the step.
+        """
+        design = self.design
+        per_min = out.volume / 60_000.0
+        o2, co2, flow = gas.off_gas(
+            sparge, design.overlay_lpm, moved[0] * per_min, moved[1] * per_min
+        )
+        room = np.maximum(design.gas_room_l - out.volume, 100.0)
+        per_h = 60.0 * flow / room
+        before = out.off_o2, out.off_co2
+        pushed_out = out.volume - before_l
+        out.off_o2 = gas.relaxed(out.off_o2, o2, per_h, hours)
+        out.off_co2 = gas.relaxed(out.off_co2, co2, per_h, hours)
+        out.off_flow = flow
+        resistance = design.vent_mbar_per_lpm * by.vent
+        settled = np.minimum(design.vent_mbar + resistance * flow, design.relief_mbar)
+        filling = 60.0 * 1013.0 / (resistance * room)
+        out.head_mbar = gas.relaxed(out.head_mbar, settled, filling, hours)
+        mmol_per_percent = 10.0 / gas.NORMAL_L_PER_MOL
+        passed = flow * 60.0 * hours
+        air = gas.O2_IN_AIR * (sparge.air + design.overlay_lpm) + sparge.oxygen
+        return (
+            air / gas.NORMAL_L_PER_MOL * 6e4 * hours,
+            mmol_per_percent
+            * (o2 * passed - room * (out.off_o2 - before[0]) + pushed_out * before[0]),
+            mmol_per_percent
+            * (
+                co2 * passed - room * (out.off_co2 - before[1]) + pushed_out * before[1]
+            ),
+        )
 
-    @property
-    def carbon_dioxide_mmhg(self) -> Vector:
-        """Return the partial pressure of dissolved carbon dioxide."""
-        return acid_base.dissolved(self.carbon, self.ph) / gas.CO2_MM_PER_MMHG
+    def _balance_acids(
+        self, out: State, state: State, flows_lph: Vector, broth: _Broth, hours: float
+    ) -> None:
+        design = self.design
+        added = flows_lph * hours / state.volume
+        base_eq = added[BASE] * design.base_eq_per_l * 1000.0
+        diluted = out.volume / state.volume - 1.0
+        out.alkalinity = state.alkalinity + (
+            base_eq
+            + added[FEED] * design.feed_alkalinity
+            - diluted * state.alkalinity
+            - broth.acid * hours
+        )
+        out.carbon = np.maximum(
+            out.carbon + design.base_carbon_per_eq * base_eq - diluted * state.carbon,
+            0.01,
+        )
+        strong = out.alkalinity + self.process.strong_ions(out.culture)
+        out.ph = acid_base.ph(out.carbon, strong, state.ph)
 
-    @property
-    def viable(self) -> Vector:
-        """Return viable cells, 1e9/L."""
-        row: Vector = self.culture[cho.State.VIABLE]
-        return row
-
-
-@dataclass(frozen=True, slots=True)
-class Actuators:
-    """What acts on the vessels during a step."""
-
-    agitation_rpm: Vector
-    air_lpm: Vector
-    oxygen_lpm: Vector
-    carbon_dioxide_lpm: Vector
-    feed_mlpm: Vector
-    base_mlpm: Vector
-    glucose_mlpm: Vector
-    jacket_degc: Vector
-    """Setpoint of the jacket."""
-    heating: NDArray[np.bool_]
-    """Whether the jacket's circuit runs."""
-
-
-@dataclass(frozen=True, slots=True)
-class Exchange:
-    """Gas between broth and surroundings during a step, mmol/(L h)."""
-
-    oxygen: Vector
-    """Taken up by the cells."""
-    carbon_dioxide: Vector
-    """Produced by the cells; in the headspace: given off by the broth."""
-
-
-def advance(
-    state: State,
-    by: Actuators,
-    parameters: Parameters,
-    design: Design,
-    seconds: float,
-) -> State:
-    """Return the vessels `seconds` later; the given state is left as it was."""
-    hours = seconds / 3600.0
-    flows_lph = np.array([by.feed_mlpm, by.base_mlpm, by.glucose_mlpm]) * 0.06
-    around = _surroundings(state, flows_lph, design)
-    rates = cho.rates(state.culture, around, parameters)
-    cells = Exchange(rates.oxygen * state.viable, rates.carbon_dioxide * state.viable)
-    following = replace(
-        state,
-        culture=cho.short_step(state.culture, rates, around, parameters, hours),
-        antifoam=state.antifoam * np.exp(-hours / ANTIFOAM_FADES_H),
-        feed_l=state.feed_l + flows_lph[0] * hours,
-        base_l=state.base_l + flows_lph[1] * hours,
-        glucose_l=state.glucose_l + flows_lph[2] * hours,
-    )
-    _exchange_gas(following, state, by, cells, design, hours)
-    _balance_acids(following, state, flows_lph, design, hours)
-    _balance_heat(following, state, by, cells, design, seconds)
-    return following
+    def _balance_heat(
+        self, out: State, state: State, by: Actuators, broth: _Broth, seconds: float
+    ) -> None:
+        design, hours = self.design, seconds / 3600.0
+        jacket_to = np.where(by.heating, by.jacket_degc, state.temperature)
+        lag_per_h = np.full_like(jacket_to, 3600.0 / design.jacket_lag_s)
+        out.jacket = gas.relaxed(state.jacket, jacket_to, lag_per_h, hours)
+        through = np.where(by.heating, design.jacket_w_per_k, 0.0) * by.jacket_share
+        loss = design.ambient_w_per_k
+        respiration_w = HEAT_KJ_PER_MMOL * broth.oxygen * state.volume / 3.6
+        stirring_w = gas.power_w(by.agitation_rpm, design)
+        vapour_w = VAPOUR_KJ_PER_L * self._vapour(state) / 3.6
+        settled = (
+            respiration_w
+            + stirring_w
+            - vapour_w
+            + through * 0.5 * (state.jacket + out.jacket)
+            + loss * design.ambient_degc
+        ) / (through + loss)
+        capacity_j = state.volume * design.broth_kg_per_l * HEAT_CAPACITY * 1000.0
+        per_h = 3600.0 * (through + loss) / capacity_j
+        out.temperature = gas.relaxed(state.temperature, settled, per_h, hours)
 
 
-def _surroundings(state: State, flows_lph: Vector, design: Design) -> Environment:
-    total = flows_lph.sum(axis=0)
-    glucose = flows_lph[0] * design.feed_glucose + flows_lph[2] * design.glucose_stock
-    return Environment(
-        temperature_degc=state.temperature,
+def _following(state: State, culture: Vector, volume: Vector) -> State:
+    """Return a state to be filled in; what is not replaced is a copy's own."""
+    return State(
+        culture=culture,
+        volume=volume,
+        temperature=state.temperature,
+        jacket=state.jacket,
+        oxygen=state.oxygen,
+        carbon=state.carbon,
+        alkalinity=state.alkalinity,
         ph=state.ph,
-        oxygen_percent=state.oxygen_percent,
-        inflow_lph=total,
-        glucose_in=glucose / np.maximum(total, 1e-9),
+        off_o2=state.off_o2,
+        off_co2=state.off_co2,
+        off_flow=state.off_flow,
+        antifoam=state.antifoam,
+        head_mbar=state.head_mbar,
+        delivered_l=state.delivered_l,
+        counted_l=state.counted_l.copy(),
+        evaporated_l=state.evaporated_l,
+        bacteria=state.bacteria.copy(),
+        bacteria_per_h=state.bacteria_per_h.copy(),
     )
-
-
-def _exchange_gas(
-    out: State,
-    state: State,
-    by: Actuators,
-    cells: Exchange,
-    design: Design,
-    hours: float,
-) -> None:
-    sparge = Sparge(by.air_lpm, by.oxygen_lpm, by.carbon_dioxide_lpm)
-    volume = state.volume
-    atm = gas.pressure_atm(state.head_mbar, volume, design)
-    kla = gas.kla_per_h(by.agitation_rpm, sparge, volume, design)
-    kla = kla * (1.0 - design.antifoam_on_kla * state.antifoam)
-    ceiling = gas.oxygen_saturation(
-        sparge, cells.oxygen, volume, atm, state.temperature
-    )
-    target = ceiling - cells.oxygen / kla
-    out.oxygen = np.maximum(gas.relaxed(state.oxygen, target, kla, hours), 0.0)
-    per_h, entering = gas.carbon_dioxide_stripping(kla, sparge, volume, atm)
-    dissolved = acid_base.dissolved(state.carbon, state.ph)
-    settled = entering + cells.carbon_dioxide / per_h
-    out.carbon = (
-        state.carbon + gas.relaxed(dissolved, settled, per_h, hours) - dissolved
-    )
-    _fill_headspace(
-        out, sparge, Exchange(cells.oxygen, per_h * dissolved), design, hours
-    )
-
-
-def _fill_headspace(
-    out: State,
-    sparge: Sparge,
-    broth: Exchange,
-    design: Design,
-    hours: float,
-) -> None:
-    per_min = out.volume / 60_000.0
-    o2, co2, flow = gas.off_gas(
-        sparge,
-        design.overlay_lpm,
-        broth.oxygen * per_min,
-        broth.carbon_dioxide * per_min,
-    )
-    per_h = 60.0 * flow / np.maximum(design.gas_room_l - out.volume, 100.0)
-    out.off_o2 = gas.relaxed(out.off_o2, o2, per_h, hours)
-    out.off_co2 = gas.relaxed(out.off_co2, co2, per_h, hours)
-    out.off_flow = flow
-    out.head_mbar = 5.0 + 0.5 * flow
-
-
-def _balance_acids(
-    out: State, state: State, flows_lph: Vector, design: Design, hours: float
-) -> None:
-    volume = state.volume
-    added = flows_lph * hours / volume
-    base_eq = added[1] * design.base_eq_per_l * 1000.0
-    diluted = added.sum(axis=0)
-    out.alkalinity = state.alkalinity + (
-        base_eq + added[0] * design.feed_alkalinity - diluted * state.alkalinity
-    )
-    out.carbon = np.maximum(
-        out.carbon + CARBONATE_PER_EQ * base_eq - diluted * state.carbon, 0.01
-    )
-    strong = (
-        out.alkalinity
-        + out.culture[cho.State.AMMONIUM]
-        - out.culture[cho.State.LACTATE]
-    )
-    out.ph = acid_base.ph(out.carbon, strong, state.ph)
-
-
-def _balance_heat(
-    out: State,
-    state: State,
-    by: Actuators,
-    cells: Exchange,
-    design: Design,
-    seconds: float,
-) -> None:
-    jacket_to = np.where(by.heating, by.jacket_degc, state.temperature)
-    hours = seconds / 3600.0
-    lag_per_h = np.full_like(jacket_to, 3600.0 / design.jacket_lag_s)
-    out.jacket = gas.relaxed(state.jacket, jacket_to, lag_per_h, hours)
-    through = np.where(by.heating, design.jacket_w_per_k, 0.0)
-    loss = design.ambient_w_per_k
-    respiration_w = HEAT_KJ_PER_MMOL * cells.oxygen * state.volume / 3.6
-    stirring_w = gas.power_w(by.agitation_rpm, design)
-    settled = (
-        respiration_w
-        + stirring_w
-        + through * 0.5 * (state.jacket + out.jacket)
-        + loss * design.ambient_degc
-    ) / (through + loss)
-    capacity_j = state.volume * design.broth_kg_per_l * HEAT_CAPACITY * 1000.0
-    per_h = 3600.0 * (through + loss) / capacity_j
-    out.temperature = gas.relaxed(state.temperature, settled, per_h, hours)

@@ -161,6 +161,8 @@ def _variable_attributes(
     attributes.Value = ua.Variant(None, ua.VariantType.Null)
     attributes.ValueRank = ua.ValueRank.Scalar
     access = ua.AccessLevel.CurrentRead.mask
+    if variable.writable:
+        access |= ua.AccessLevel.CurrentWrite.mask
     if history:
         access |= ua.AccessLevel.HistoryRead.mask
     attributes.AccessLevel = attributes.UserAccessLevel = access

@@ -8,6 +8,7 @@ nothing. `Active` lists what is planned or at work. Whoever may connect may call
 
 from __future__ import annotations
 
+import json
 import logging
 import math
 from datetime import timedelta
@@ -19,8 +20,11 @@ from simulators.faults.injections import InjectionRefused
 from simulators.faults.record import described
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from asyncua import Server
 
+    from simulators.faults.injections import Injection
     from simulators.plant import Plant
 
 _log = logging.getLogger(__name__)
@@ -33,6 +37,7 @@ class FaultDesk:
     def __init__(self, plant: Plant) -> None:
         self._plant = plant
         self._active: Any = None
+        self._truth: Any = None
 
     async def build(self, server: Server, namespace: int) -> None:
         """Add the object; the server does not listen yet."""
@@ -65,13 +70,20 @@ class FaultDesk:
         self._active = await desk.add_variable(
             *named(f"{OBJECT}.Active"), [], ua.VariantType.String
         )
+        self._truth = await desk.add_variable(
+            *named(f"{OBJECT}.Truth"), [], ua.VariantType.String
+        )
         await self.show()
 
-    async def show(self) -> None:
-        """Bring `Active` up to date."""
-        injections = self._plant.injections
+    async def show(self, changed: Sequence[Injection] = ()) -> None:
+        """Bring `Active` up to date; tell `Truth` what has changed."""
+        injections, seed = self._plant.injections, self._plant.layout.seed
+        told = [json.dumps(described(injections, one, seed)) for one in changed]
+        if told:
+            body = ua.Variant(told, ua.VariantType.String, is_array=True)
+            await self._truth.write_value(body)
         lines = [
-            _line(described(injections, one, self._plant.layout.seed))
+            _line(described(injections, one, seed))
             for one in injections.all
             if not one.over
         ]

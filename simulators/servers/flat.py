@@ -24,9 +24,10 @@ from simulators.servers.history_service import NODES_PER_READ, HistoryService
 from simulators.servers.queues import MarkingSubscriptions
 from simulators.servers.security import OneUser, certificate_in
 from simulators.servers.variables import NAMESPACE
+from simulators.servers.writes import OperatorWrites
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence, Set
+    from collections.abc import Callable, Sequence, Set
     from pathlib import Path
 
     from simulators.instants import Instant, Value
@@ -145,6 +146,20 @@ class FlatServer:
             ),
         ):
             await self._server.get_node(ua.NodeId(node)).write_value(variant)
+
+    def accept(self, write: Callable[[str, float], None]) -> None:
+        """Let clients write what is writable; call it after `build`.
+
+        Args:
+            write: takes a node's identifier and a number, or raises WriteRefused.
+        """
+        nodes = {
+            node: variable.node
+            for node, variable in zip(self._nodes, self.variables, strict=True)
+            if variable.writable
+        }
+        writes = OperatorWrites(self._space, nodes, write)
+        self._server.iserver.attribute_service = writes
 
     async def offer(self, desk: FaultDesk) -> None:
         """Add the plant's faults; call it after `build`."""

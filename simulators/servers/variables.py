@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from simulators.tags import CONTEXT, TAGS, Kind, Tag
+from simulators.tags import ASSAYS, CONTEXT, TAGS, Kind, Tag
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -29,6 +29,8 @@ class Variable:
     unit: Unit | None = None
     range: tuple[float, float] | None = None
     """EURange; numbers only."""
+    writable: bool = False
+    """Whether operators may write it."""
     process: bool = True
     """Whether it belongs to the process (else to the server's own health)."""
 
@@ -47,9 +49,11 @@ def heartbeat(site: str) -> Variable:
     )
 
 
-def of_vessel(site: str, area: str, vessel: str) -> list[Variable]:
-    """Return process tags, then context, of one vessel."""
-    return [_variable((site, area, vessel), tag) for tag in (*TAGS, *CONTEXT)]
+def of_vessel(
+    site: str, area: str, vessel: str, tags: Sequence[Tag] = TAGS
+) -> list[Variable]:
+    """Return process tags, then context, then assays of one vessel."""
+    return [_variable((site, area, vessel), tag) for tag in (*tags, *CONTEXT, *ASSAYS)]
 
 
 def _variable(place: tuple[str, ...], tag: Tag) -> Variable:
@@ -61,12 +65,15 @@ def _variable(place: tuple[str, ...], tag: Tag) -> Variable:
         description=tag.description,
         unit=tag.unit if analogue else None,
         range=(tag.low, tag.high) if analogue else None,
+        writable=tag.writable,
     )
 
 
-def of_plant(site: str, area: str, vessels: Sequence[str]) -> list[Variable]:
+def of_plant(
+    site: str, area: str, vessels: Sequence[str], tags: Sequence[Tag] = TAGS
+) -> list[Variable]:
     """Return the heartbeat, then the variables of each vessel in turn."""
     variables = [heartbeat(site)]
     for vessel in vessels:
-        variables += of_vessel(site, area, vessel)
+        variables += of_vessel(site, area, vessel, tags)
     return variables

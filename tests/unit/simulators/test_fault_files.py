@@ -6,6 +6,7 @@ import json
 import math
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -13,22 +14,28 @@ from simulators.faults import catalogue, record, scenario
 from simulators.faults.injections import InjectionRefused, Injections
 from simulators.faults.located import FileInvalid, parse
 from simulators.faults.record import FaultRecord
+from simulators.laboratory import Result
 from simulators.publication import (
     BAD_NO_COMMUNICATION,
     BAD_OUT_OF_SERVICE,
-    WIDTH,
     Publication,
 )
 from simulators.settings import SimulatorSettings
 from simulators.start import StateOfAnotherPlant, start
 from simulators.storage import replace_json
-from simulators.tags import COLUMN, TAGS
+from simulators.tags import ASSAYS, COLUMN, CONTEXT, TAGS
+
+if TYPE_CHECKING:
+    from simulators.faults.effects import Effects
+    from simulators.instants import Instant
 
 START = 1_795_000_000_000_000
 HOUR = 3_600_000_000
 SECOND = 1_000_000
 KNOWN = catalogue.load()
 VESSELS = ("BR101", "BR102", "BR103")
+CHO_FAULTS = sorted(name for name, f in KNOWN.faults.items() if f.process is None)
+WIDTH = len(TAGS) + len(CONTEXT) + len(ASSAYS)
 
 
 def injections(*faults: str) -> Injections:
@@ -39,8 +46,11 @@ def injections(*faults: str) -> Injections:
     return Injections(KNOWN, VESSELS, planned)
 
 
-def test_the_catalogue_has_the_seven_faults_of_the_second_spine() -> None:
-    assert set(KNOWN.faults) == {"S01", "S04", "S07", "A01", "A06", "C01", "H02"}
+def test_the_catalogue_has_every_fault_of_the_reference_and_each_fits_itself() -> None:
+    wanted = {"S": 16, "A": 10, "P": 5, "C": 4, "H": 2}
+    ids = {f"{letter}{n:02d}" for letter, m in wanted.items() for n in range(1, m + 1)}
+    assert set(KNOWN.faults) == ids
+    kinds = {"S": "sensor", "A": "actuator", "P": "process", "C": "communication"}
     for name, fault in KNOWN.faults.items():
         assert not list(
             fault.misfits(
@@ -49,15 +59,20 @@ def test_the_catalogue_has_the_seven_faults_of_the_second_spine() -> None:
                 fault.duration.default,
             )
         ), name
+        assert fault.kind == kinds.get(name[0], "human")
+        assert fault.what
+        assert fault.signature or fault.unseen, name
+
+
+def test_the_limits_of_the_demo_faults_are_as_promised() -> None:
     limits = {name: fault.alarm_within for name, fault in KNOWN.faults.items()}
-    assert limits == {
+    assert {name: limit for name, limit in limits.items() if limit is not None} == {
         "S01": timedelta(days=3),
         "S04": timedelta(days=3),
         "S07": timedelta(minutes=30),
         "A01": timedelta(hours=4),
         "A06": timedelta(minutes=2),
         "C01": timedelta(minutes=1),
-        "H02": None,
     }
 
 
@@ -92,8 +107,7 @@ def test_every_error_of_a_scenario_names_line_field_and_what_was_expected() -> N
         scenario.parse_scenario(WRONG, "wrong.yaml", KNOWN, VESSELS)
     assert caught.value.problems == [
         "wrong.yaml:5: faults[1].vessel: BR109: expected one of BR101, BR102, BR103",
-        "wrong.yaml:4: faults[1].fault: S99: "
-        "expected one of A01, A06, C01, H02, S01, S04, S07",
+        f"wrong.yaml:4: faults[1].fault: S99: expected one of {', '.join(CHO_FAULTS)}",
         "wrong.yaml:8: faults[2].magnitude: 0.5: expected 0.02 to 0.2 1",
         "wrong.yaml:9: faults[2].duration: 0:01:00: "
         "expected 1:00:00 to 60 days, 0:00:00",
@@ -174,9 +188,9 @@ def test_a_calibration_lasts_until_the_next_batch() -> None:
     column = COLUMN["AIC-101.PV"]
     during = made.effects(START, START + SECOND)
     assert during.held[2, column]
-    assert during.out_of_service[2, column]
+    assert during.status[2, column] == BAD_OUT_OF_SERVICE
     after = made.effects(START, START + HOUR)
-    assert after.offset[2, column] == -0.03
+    assert after.correction[2, column] == -0.03
     assert not after.held.any()
     made.news()
     assert not made.idle
@@ -188,7 +202,11 @@ def test_a_calibration_lasts_until_the_next_batch() -> None:
     ("given", "message"),
     [
         (("BR9", "A06", None, None), "vessel BR9: expected one of BR101"),
-        (("BR101", "S02", None, None), "fault S02: expected one of A01"),
+        (("BR101", "S99", None, None), "fault S99: expected one of A01"),
+        (
+            ("BR101", "P05", None, None),
+            "P05: expected a plant that runs hek293, not cho",
+        ),
         (("BR101", "A06", 0.1, None), "magnitude 0.1: expected 0.5 to 1"),
         (("BR101", "A06", math.inf, None), "magnitude inf: expected"),
         (("BR101", "A06", None, timedelta(days=1)), "duration 1 day.*expected 0:01:00"),
@@ -269,7 +287,15 @@ def test_a_saved_plant_of_another_scenario_is_refused(tmp_path: Path) -> None:
         start(other, START)
 
 
-ROW = [1.0] * len(TAGS) + ["B-1", "Growth", "P", "C"]
+ROW = [1.0] * len(TAGS)
+WORDS = ("B-1", "Growth", "P", "C")
+
+
+def published(
+    publication: Publication, time: int, effects: Effects | None, vessels: int = 1
+) -> Instant:
+    (instant,) = publication.instants(time, [ROW] * vessels, [WORDS] * vessels, effects)
+    return instant
 
 
 def test_a_silent_vessel_is_announced_once_and_comes_back_whole() -> None:
@@ -277,17 +303,17 @@ def test_a_silent_vessel_is_announced_once_and_comes_back_whole() -> None:
     made.starts(START)
     made.beginning(START)
     publication = Publication(3, first=1)
-    publication.instant(START - 1, [ROW] * 3, None)
-    told = publication.instant(START, [ROW] * 3, made.effects(START, START))
-    second = range(1 + WIDTH, 1 + 2 * WIDTH)
+    published(publication, START - 1, None, 3)
+    told = published(publication, START, made.effects(START, START), 3)
+    second = range(1 + WIDTH, 1 + 2 * WIDTH - len(ASSAYS))
     bad = [n for n, s in zip(told.nodes, told.statuses or [], strict=True) if s]
     assert bad == list(second)
     assert set(told.statuses or ()) == {0, BAD_NO_COMMUNICATION}
-    still = publication.instant(START + 1, [ROW] * 3, made.effects(START, START + 1))
+    still = published(publication, START + 1, made.effects(START, START + 1), 3)
     assert not set(still.nodes) & set(second)
     assert set(still.nodes) & {1, 1 + 2 * WIDTH}
-    over = START + 60 * SECOND
-    back = publication.instant(over, [ROW] * 3, made.effects(over, over))
+    over = START + 3600 * SECOND
+    back = published(publication, over, made.effects(over, over), 3)
     assert set(second) <= set(back.nodes)
     assert back.statuses is None
 
@@ -297,11 +323,11 @@ def test_mere_silence_has_no_last_word_and_changes_in_it_are_told_after_it() -> 
     made.starts(START)
     made.beginning(START)
     publication = Publication(1, first=0)
-    publication.instant(START - 1, [ROW], None)
-    silent = publication.instant(START, [ROW], made.effects(START, START))
+    published(publication, START - 1, None)
+    silent = published(publication, START, made.effects(START, START))
     assert list(silent.nodes) == []
-    shifted = [*ROW[: len(TAGS)], "B-1", "Harvest", "P", "C"]
-    back = publication.instant(START + HOUR, [shifted], None)
+    harvest = ("B-1", "Harvest", "P", "C")
+    (back,) = publication.instants(START + HOUR, [ROW], [harvest], None)
     context = [n for n in back.nodes if n >= len(TAGS)]
     assert context == [len(TAGS) + 1]
 
@@ -310,12 +336,55 @@ def test_a_calibrated_instrument_is_out_of_service_meanwhile() -> None:
     made = injections("fault: H02, vessel: BR101, duration: PT1M")
     made.starts(START)
     made.beginning(START)
-    instant = Publication(1, first=0).instant(START, [ROW], made.effects(START, START))
+    instant = published(Publication(1, first=0), START, made.effects(START, START))
     at = list(instant.nodes).index(COLUMN["AIC-101.PV"])
     assert instant.values[at] is None
     assert instant.statuses is not None
     assert instant.statuses[at] == BAD_OUT_OF_SERVICE
     assert sum(status != 0 for status in instant.statuses) == 1
+
+
+def test_a_flapping_tag_is_bad_for_half_of_each_period() -> None:
+    made = injections("fault: C02, vessel: BR101")
+    made.starts(START)
+    made.beginning(START)
+    publication, seen = Publication(1, first=0), []
+    for second in range(0, 240, 30):
+        at = START + second * SECOND
+        instant = published(publication, at, made.effects(at, at))
+        place = list(instant.nodes).index(COLUMN["AIC-102.PV"])
+        seen.append(instant.values[place])
+    assert seen == [None, None, 1.0, 1.0] * 2
+
+
+def test_a_vessel_with_a_wrong_clock_is_published_at_its_own_time() -> None:
+    made = injections("fault: C03, vessel: BR102, magnitude: -30")
+    made.starts(START)
+    made.beginning(START)
+    effects = made.effects(START, START)
+    common, apart = Publication(2, 0).instants(START, [ROW] * 2, [WORDS] * 2, effects)
+    assert (common.time, apart.time) == (START, START - 30 * SECOND)
+    assert max(common.nodes) < WIDTH <= min(apart.nodes)
+
+
+def test_slow_instruments_are_published_once_in_each_period() -> None:
+    publication, sent = Publication(1, first=0), 0
+    raman = COLUMN["AIT-106A.PV"]
+    for second in range(0, 3600, 60):
+        instant = published(publication, START + second * SECOND, None)
+        sent += raman in instant.nodes
+    assert sent in {4, 5}
+
+
+def test_an_assay_is_published_at_the_time_its_sample_was_drawn() -> None:
+    publication = Publication(2, first=1)
+    values = tuple(float(n) for n in range(len(ASSAYS)))
+    instant = publication.assays(Result(1, "B-1", 1, START, START + HOUR, values))
+    assert instant.time == START
+    assert list(instant.nodes) == list(range(1 + 2 * WIDTH - 8, 1 + 2 * WIDTH))
+    before = publication.assays_unknown(START)
+    assert set(before.values) == {None}
+    assert set(instant.nodes) < set(before.nodes)
 
 
 def test_the_record_is_json_that_any_tool_reads(tmp_path: Path) -> None:

@@ -18,7 +18,13 @@ def show(
     tag: Tag, truth: list[float], seconds: float = 1.0, seed: int = 1
 ) -> np.ndarray:
     instruments = Instruments([tag], 1, seed)
-    return np.array([instruments.read(np.array([[t]]), seconds)[0, 0] for t in truth])
+    step = round(seconds * 1e6)
+    return np.array(
+        [
+            instruments.read(np.array([[t]]), seconds, n * step)[0, 0]
+            for n, t in enumerate(truth)
+        ]
+    )
 
 
 def test_without_lag_and_noise_a_reading_is_the_truth() -> None:
@@ -67,9 +73,27 @@ def test_a_reading_is_clipped_to_its_range() -> None:
 def test_saved_instruments_go_on_bit_for_bit() -> None:
     truth = np.full((2, len(TAGS)), 5.0)
     one, other = Instruments(TAGS, 2, 9), Instruments(TAGS, 2, 0)
-    one.read(truth, 1.0)
+    one.read(truth, 1.0, 1_000_000)
     other.restore(json.loads(json.dumps(one.to_json())))
-    assert one.read(truth, 1.0).tolist() == other.read(truth, 1.0).tolist()
+    later = 2_000_000
+    assert (
+        one.read(truth, 1.0, later).tolist() == other.read(truth, 1.0, later).tolist()
+    )
+
+
+def test_a_slow_instrument_holds_its_value_between_two_samples() -> None:
+    slow = Tag("X-1.PV", "x", low=-1000.0, high=1000.0, period_s=3.0)
+    shown = show(slow, [float(n) for n in range(8)])
+    assert shown.tolist() == [0.0, 0.0, 0.0, 3.0, 3.0, 3.0, 6.0, 6.0]
+
+
+def test_every_unit_has_its_number_or_says_that_there_is_none() -> None:
+    assert {tag.unit for tag in TAGS if tag.part in {"PV", "SP", "OUT"}} >= {
+        units.DEGREE_CELSIUS, units.WATT, units.GRAM_PER_LITRE, units.NEWTON_METRE,
+    }  # fmt: skip
+    for tag in TAGS:
+        if tag.unit is not None and tag.unit.unit_id == -1:
+            assert tag.unit.namespace == units.OWN
 
 
 @pytest.mark.parametrize(
@@ -85,6 +109,14 @@ def test_saved_instruments_go_on_bit_for_bit() -> None:
         (units.LITRE, 5002322),
         (units.KILOGRAM, 4933453),
         (units.SECOND, 5457219),
+        (units.MILLIVOLT, 12890),
+        (units.NANOAMPERE, 4404025),
+        (units.WATT, 5723220),
+        (units.NEWTON_METRE, 20053),
+        (units.GRAM_PER_LITRE, 18252),
+        (units.MILLIMOLE_PER_LITRE, 5059379),
+        (units.MILLISIEMENS_PER_CM, 4732465),
+        (units.ONE, 4404786),
         (units.PICOFARAD_PER_CM, -1),
     ],
 )

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import dataclasses
-
 import numpy as np
 import pytest
 
-from shared.bioprocess.cho import Parameters, State
-from simulators.processes import acid_base, control, gas, vessel
-from simulators.processes.design import Design
+from shared.bioprocess.cho import State as Row
+from shared.bioprocess.cho_process import ChoProcess
+from simulators.processes import acid_base, contamination, control, gas
+from simulators.processes.control import Seen
+from simulators.processes.design import AIR, BASE, FEED, GLUCOSE, Design
 from simulators.processes.gas import Sparge
-from simulators.processes.vessel import Actuators
+from simulators.processes.state import Actuators, Crossing, State
+from simulators.processes.vessel import Reactor
 
 DESIGN = Design()
 
@@ -20,27 +21,41 @@ def vec(*numbers: float) -> np.ndarray:
     return np.array(numbers)
 
 
-def idle(**changes: float) -> Actuators:
-    fields = {f.name: vec(0.0) for f in dataclasses.fields(Actuators)}
-    fields["heating"] = np.array([False])
-    fields["agitation_rpm"] = vec(100.0)
-    fields["air_lpm"] = vec(20.0)
-    for name, value in changes.items():
-        fields[name] = np.array([bool(value)]) if name == "heating" else vec(value)
-    return Actuators(**fields)
+LIQUID = {"feed": FEED, "base": BASE, "glucose": GLUCOSE}
+REACTOR = Reactor(ChoProcess(), DESIGN)
 
 
-def filled(viable: float = 0.0, volume_l: float = 1500.0) -> vessel.State:
-    state = vessel.State.empty(1, DESIGN)
-    state.culture[State.VIABLE] = viable
-    state.culture[State.VOLUME] = volume_l
+def idle(
+    *, agitation_rpm: float = 100.0, air_lpm: float = 20.0, **liquids_mlpm: float
+) -> Actuators:
+    gases, liquids = np.zeros((4, 1)), np.zeros((4, 1))
+    gases[AIR] = air_lpm
+    for name, flow in liquids_mlpm.items():
+        liquids[LIQUID[name]] = flow
+    return Actuators(
+        agitation_rpm=vec(agitation_rpm),
+        gases_lpm=gases,
+        liquids_mlpm=liquids,
+        jacket_degc=vec(0.0),
+        heating=np.array([False]),
+    )
+
+
+def filled(viable: float = 0.0, volume_l: float = 1500.0) -> State:
+    state = State.empty(1, ChoProcess(), DESIGN)
+    state.culture[Row.VIABLE] = viable
+    state.culture[Row.VOLUME] = state.volume[:] = volume_l
     state.temperature[:] = 37.0
     return state
 
 
-def after(state: vessel.State, by: Actuators, hours: float) -> vessel.State:
+def step(state: State, by: Actuators, seconds: float) -> tuple[State, Crossing]:
+    return REACTOR.advance(state, by, {}, vec(0.0), seconds)
+
+
+def after(state: State, by: Actuators, hours: float) -> State:
     for _ in range(round(hours * 60)):
-        state = vessel.advance(state, by, Parameters(), DESIGN, 60.0)
+        state, _ = step(state, by, 60.0)
     return state
 
 
@@ -104,48 +119,75 @@ def test_off_gas_tells_the_oxygen_uptake_by_a_nitrogen_balance() -> None:
 def test_a_warm_vessel_without_jacket_cools_towards_the_room() -> None:
     state = filled()
     for _ in range(24 * 30):
-        state = vessel.advance(
-            state, idle(agitation_rpm=0.0), Parameters(), DESIGN, 3600.0
-        )
+        state, _ = step(state, idle(agitation_rpm=0.0), 3600.0)
     assert state.temperature[0] == pytest.approx(DESIGN.ambient_degc, abs=0.1)
 
 
 def test_base_raises_alkalinity_by_its_equivalents() -> None:
     before = filled()
-    state = after(before, idle(base_mlpm=50.0), 1.0)
+    state = after(before, idle(base=50.0), 1.0)
     litres = 3.0
-    assert state.base_l[0] == pytest.approx(litres)
+    assert state.delivered_l[BASE, 0] == pytest.approx(litres)
     amount = state.alkalinity * state.volume - before.alkalinity * before.volume
     assert amount[0] == pytest.approx(litres * DESIGN.base_eq_per_l * 1000.0, rel=0.01)
 
 
 def test_everything_pumped_in_is_in_the_volume() -> None:
-    pumped = idle(feed_mlpm=30.0, base_mlpm=5.0, glucose_mlpm=100.0)
+    pumped = idle(feed=30.0, base=5.0, glucose=100.0)
     state = after(filled(), pumped, 2.0)
-    totals = state.feed_l + state.base_l + state.glucose_l
-    assert state.volume[0] == pytest.approx(1500.0 + totals[0])
+    added = state.delivered_l[:, 0].sum() - state.evaporated_l[0]
+    assert state.volume[0] == pytest.approx(1500.0 + added)
+    assert 0.0 < state.evaporated_l[0] < 1.0
+
+
+def seen(error: float, *, on: bool = True, manual: bool = False) -> Seen:
+    return Seen(vec(error), vec(0.0), np.array([on]), np.array([manual]))
 
 
 def test_a_loop_does_not_wind_up_at_its_limit() -> None:
-    memory, on = vec(50.0), np.array([True])
+    memory, loop = vec(50.0), control.TEMPERATURE
     for _ in range(1000):
-        out, memory = control.output(control.TEMPERATURE, vec(20.0), memory, on, 60.0)
+        out, memory = control.output(loop, seen(20.0), memory, vec(0.0), 60.0)
     assert out[0] == 100.0
-    out, memory = control.output(control.TEMPERATURE, vec(-3.0), memory, on, 60.0)
+    out, memory = control.output(loop, seen(-3.0), memory, vec(0.0), 60.0)
     assert out[0] < 50.0
 
 
 def test_a_loop_that_is_off_rests_at_zero_and_starts_from_idle() -> None:
-    off = np.array([False])
-    out, memory = control.output(control.TEMPERATURE, vec(5.0), vec(80.0), off, 1.0)
+    out, memory = control.output(
+        control.TEMPERATURE, seen(5.0, on=False), vec(80.0), vec(0.0), 1.0
+    )
     assert (out[0], memory[0]) == (0.0, control.TEMPERATURE.idle)
 
 
 def test_errors_inside_the_deadband_move_nothing() -> None:
-    out, memory = control.output(
-        control.PH, vec(0.03), vec(4.0), np.array([True]), 60.0
-    )
+    out, memory = control.output(control.PH, seen(0.03), vec(4.0), vec(0.0), 60.0)
     assert (out[0], memory[0]) == (4.0, 4.0)
+
+
+def test_a_loop_goes_back_to_automatic_without_a_bump() -> None:
+    loop, held = control.TEMPERATURE, vec(72.0)
+    out, memory = control.output(loop, seen(0.5, manual=True), vec(50.0), held, 1.0)
+    assert out[0] == 72.0
+    out, _ = control.output(loop, seen(0.5), memory, held, 1.0)
+    assert out[0] == pytest.approx(72.0, abs=0.1)
+
+
+def test_the_derivative_brakes_a_measured_value_that_rises() -> None:
+    loop = control.Loop(gain=10.0, integral_s=1e9, derivative_s=30.0)
+    on, manual = np.array([True]), np.array([False])
+    out, _ = control.output(
+        loop, Seen(vec(1.0), vec(0.01), on, manual), vec(50.0), vec(0.0), 1.0
+    )
+    assert out[0] == pytest.approx(50.0 + 10.0 - 10.0 * 30.0 * 0.01)
+
+
+def test_bacteria_double_until_their_glucose_is_gone() -> None:
+    bacteria, glucose = vec(1e-3), vec(20.0)
+    hour = contamination.grow(bacteria, vec(0.7), glucose, vec(40.0), 1.0)
+    assert hour.grown[0] == pytest.approx(1e-3 * np.exp(0.7 * 20 / 20.3 * 40 / 40.5))
+    crowd = contamination.grow(vec(50.0), vec(0.7), vec(0.1), vec(40.0), 0.1)
+    assert crowd.glucose[0] * 0.1 <= 0.1 + 1e-12
 
 
 def test_the_oxygen_loop_uses_stirrer_then_air_then_oxygen() -> None:

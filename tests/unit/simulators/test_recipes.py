@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 
-from simulators.recipes import SPREAD, Batch, Phase, Recipe
+from shared.bioprocess.cho_process import ChoProcess
+from simulators.recipes import Batch, Phase, Recipe, next_turn
 
 RECIPE = Recipe()
+SPREAD = ChoProcess.spread
 
 
 @pytest.mark.parametrize(
@@ -48,10 +52,22 @@ def test_a_batch_is_named_after_the_year_it_started_in() -> None:
 
 
 def test_batches_vary_by_seed_and_number_as_much_as_documented() -> None:
-    factors = [Batch(n, 0).factors(seed=1) for n in range(400)]
-    assert Batch(3, 0).factors(1) == factors[3]
-    assert Batch(3, 0).factors(2) != factors[3]
+    factors = [Batch(n, 0).factors(1, SPREAD) for n in range(400)]
+    assert Batch(3, 0).factors(1, SPREAD) == factors[3]
+    assert Batch(3, 0).factors(2, SPREAD) != factors[3]
     for name, sigma in SPREAD.items():
         drawn = np.log([f[name] for f in factors])
         assert drawn.std() == pytest.approx(sigma, rel=0.15)
         assert abs(drawn.mean()) < 0.02
+
+
+def test_a_batch_is_looked_at_at_every_phase_and_every_day() -> None:
+    turns, before = RECIPE.turns(), RECIPE.before_culture_h
+    assert list(turns) == sorted(set(turns))
+    assert {before + 24.0 * day for day in range(15)} <= set(turns)
+    assert next_turn(turns, before + 71.0) == before + 72.0
+    assert next_turn(turns, before + 72.0) == before + 96.0
+    assert next_turn(turns, RECIPE.cycle_h) == RECIPE.cycle_h
+    for one, other in pairwise(turns):
+        middle = (one + other) / 2.0
+        assert RECIPE.setpoints(one) == RECIPE.setpoints(middle)
