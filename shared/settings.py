@@ -14,7 +14,14 @@ from pathlib import Path
 from types import NoneType
 from typing import TYPE_CHECKING, ClassVar, Self, get_args
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    SecretStr,
+    ValidationError,
+    field_validator,
+)
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from shared.domain import FedbatchError
@@ -75,6 +82,13 @@ class DatabaseSettings(Section):
     """Connections at most."""
     namespace: str = Field(default="fedbatch", pattern=r"^[a-z_][a-z0-9_]{0,62}$")
     """PostgreSQL schema that holds every table of ours."""
+
+    @field_validator("namespace")
+    @classmethod
+    def _is_not_reserved(cls, name: str) -> str:
+        if name.startswith("pg_"):
+            raise ValueError(f"{name!r}: expected a name that does not begin with pg_")
+        return name
 
 
 class ServiceSettings(BaseSettings):

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from shared.domain import FedbatchError, Unavailable
 from shared.store.capabilities import add_extension, detect, make_hypertable
-from shared.store.pool import naming_situations, open_connection, where
+from shared.store.pool import naming_situations, open_connection, quoted, where
 
 if TYPE_CHECKING:
     from shared.settings import DatabaseSettings
@@ -108,9 +108,7 @@ async def migrate(settings: DatabaseSettings, *, chunk: timedelta = CHUNK) -> in
             applied = await _applied(connection, settings)
             _check_applied(applied, settings)
             await add_extension(connection)
-            await connection.execute(
-                f"create schema if not exists {settings.namespace}"
-            )
+            await connection.execute(f"create schema if not exists {quoted(settings)}")
             pending = migrations()[len(applied) :]
             for migration in pending:
                 await _apply(connection, migration)
@@ -187,7 +185,7 @@ async def _applied(
             "another name in DATABASE__NAMESPACE"
         )
     found = await connection.fetch(
-        f"select version, sha256 from {settings.namespace}.schema_version"
+        f"select version, sha256 from {quoted(settings)}.schema_version"
         " order by version"
     )
     return [(row["version"], row["sha256"]) for row in found]

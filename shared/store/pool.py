@@ -115,9 +115,14 @@ async def open_pool(
         await pool.close()
 
 
+def quoted(settings: DatabaseSettings) -> str:
+    """Return our schema as SQL names it: it may be a word of SQL."""
+    return f'"{settings.namespace}"'
+
+
 def _session(settings: DatabaseSettings) -> dict[str, str]:
     return {
-        "search_path": f"{settings.namespace}, public",  # extensions live in public
+        "search_path": f"{quoted(settings)}, public",  # extensions live in public
         "timezone": "UTC",
         "application_name": "fedbatch",
     }

@@ -3,8 +3,8 @@
 A vessel is the object that holds variables directly or through its loops, as flat
 control systems show them: Objects/site/area/vessel/loop/PV. An object that holds
 BatchId, Phase, Product or Client is a vessel; so is the object above a loop (an object
-that holds PV, SP and the like). Elsewhere it is the last but one object on the way to
-the variable; without any, there is one vessel named after the server.
+that holds PV, SP, Value and the like), with everything below it. Elsewhere it is the
+object that holds the variable; without any, one vessel is named after the server.
 """
 
 from __future__ import annotations
@@ -19,7 +19,11 @@ from shared.plant import Context, Heartbeat, Plant, Report, Server, Tag, Vessel
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-_LOOP = frozenset({"PV", "SP", "OUT", "MODE", "HI_LIM", "LO_LIM", "SIM", "CV", "MV"})
+_LOOP = frozenset(
+    {"PV", "SP", "OUT", "MODE", "HI_LIM", "LO_LIM", "SIM", "CV", "MV"}
+    | {"VALUE", "SETPOINT", "OUTPUT"}
+)
+"""Members of a loop, in capitals."""
 _SET = frozenset({"SP", "MODE", "HI_LIM", "LO_LIM"})
 """Members that somebody sets: they hold between changes."""
 _ROLES = {
@@ -105,13 +109,14 @@ def _vessels(
     partitions: int,
 ) -> tuple[Vessel, ...]:
     marked = {f.path[:-1] for f in found if f.path[-1] in _ROLES}
+    above = {f.path[:-2] for f in found if _is_of_loop(f)}
     vessels = {v.name: v for v in old.vessels}
     load = Counter(dict.fromkeys(range(partitions), 0))
     for vessel in old.vessels:
         load[vessel.partition] += len(vessel.tags)
     groups: dict[tuple[str, ...], list[Found]] = {}
     for one in fresh:
-        groups.setdefault(_vessel_path(one, marked), []).append(one)
+        groups.setdefault(_vessel_path(one, marked, above), []).append(one)
     for path, members in groups.items():
         name = _vessel_name(path, server, vessels)
         before = vessels.get(name)
@@ -137,13 +142,25 @@ def _vessel_name(path: tuple[str, ...], server: str, vessels: dict[str, Vessel])
     )
 
 
-def _vessel_path(one: Found, marked: set[tuple[str, ...]]) -> tuple[str, ...]:
+def _is_of_loop(one: Found) -> bool:
+    return len(one.path) > 2 and one.path[-1].upper() in _LOOP
+
+
+def _vessel_path(
+    one: Found, marked: set[tuple[str, ...]], above: set[tuple[str, ...]]
+) -> tuple[str, ...]:
+    """Return the object that is the variable's vessel: the nearest with a sign.
+
+    Args:
+        one: a variable.
+        marked: objects that hold a batch's context.
+        above: objects that hold loops.
+    """
     objects = one.path[:-1]
-    for depth in range(len(objects), 0, -1):
-        if objects[:depth] in marked:
-            return objects[:depth]
-    if len(objects) >= 2:
-        return objects[:-1]
+    for signs in (marked, above):
+        for depth in range(len(objects), 0, -1):
+            if objects[:depth] in signs:
+                return objects[:depth]
     return objects
 
 

@@ -33,6 +33,16 @@ async def test_migrating_twice_applies_every_step_once(
     assert await schema_is_ready(database)
 
 
+async def test_the_schema_may_be_named_like_a_word_of_sql(
+    database: DatabaseSettings,
+) -> None:
+    named = database.model_copy(update={"namespace": "select"})
+    await migrate(named)
+    assert await schema_is_ready(named)
+    async with open_connection(named) as connection:
+        assert await connection.fetchval("select count(*) from reading") == 0
+
+
 async def test_many_processes_may_migrate_at_once(database: DatabaseSettings) -> None:
     applied = await asyncio.gather(*(migrate(database) for _ in range(5)))
     assert sorted(applied) == [0, 0, 0, 0, len(migrations())]

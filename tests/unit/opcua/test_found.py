@@ -44,6 +44,24 @@ def test_the_flat_profile_gives_vessels_with_loops() -> None:
     assert plant.servers[0].heartbeat.node.endswith("s=site.Heartbeat")
 
 
+def test_variables_directly_under_a_vessel_are_the_vessel_s() -> None:
+    plant = made(
+        found("site/area/BR1/TIC-101/PV"),
+        found("site/area/BR1/Weight"),
+        found("site/area/BR1/Gas/Flow"),
+        found("site/area/BR2/Weight"),
+        found("site/area/BR2/Temperature"),
+        found("site/area/BR3/pH/Value"),
+        found("site/area/BR3/pH/Setpoint"),
+    )
+    assert {v.name: [t.name for t in v.tags] for v in plant.vessels} == {
+        "BR1": ["TIC-101.PV", "Weight", "Gas.Flow"],
+        "BR2": ["Weight", "Temperature"],
+        "BR3": ["pH.Value", "pH.Setpoint"],
+    }
+    assert {v.area for v in plant.vessels} == {"area"}
+
+
 def test_measured_values_report_each_sample_and_set_ones_changes() -> None:
     tags = {tag.name: tag for tag in made(*FLAT).vessels[0].tags}
     assert (tags["TIC-101.PV"].reports, tags["TIC-101.PV"].is_stepped) == (

@@ -9,6 +9,7 @@ from pydantic_settings import SettingsConfigDict
 
 from shared.settings import (
     BusSettings,
+    DatabaseSettings,
     ServiceSettings,
     SettingsInvalid,
     Timeouts,
@@ -28,6 +29,11 @@ class ApiLike(ServiceSettings):
 @pytest.fixture(autouse=True)
 def _clean(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FEDBATCH_API_BUS__URL", "local:/tmp/log")
+
+
+def test_a_schema_name_that_postgresql_reserves_is_refused() -> None:
+    with pytest.raises(ValueError, match="does not begin with pg_"):
+        DatabaseSettings(dsn=SecretStr("postgresql://h/d"), namespace="pg_plant")
 
 
 def test_sections_are_read_from_nested_variables(
