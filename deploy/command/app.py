@@ -119,7 +119,11 @@ def verify(
     database: Database = None,
     days: Annotated[int, typer.Option(min=1, help="How far back.")] = 30,
 ) -> None:
-    """Count the stored readings again and compare with the ledger; 1 if they differ."""
+    """Hold the ledger against the readings: 1 when something does not add up.
+
+    Counts what is stored again, and looks for readings that were seen or logged and are
+    neither stored, repeated, quarantined nor inside a declared gap.
+    """
     from deploy.command.database import verified
 
     report, agrees = asyncio.run(verified(database, days))

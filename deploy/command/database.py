@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import time
+from typing import TYPE_CHECKING
 
 from deploy.command.options import database_settings
 from shared.domain import US_PER_S
-from shared.store.ledger import STORED, counted, recount
+from shared.store.balance import imbalances, total
 from shared.store.migrations import migrate
 from shared.store.pool import open_connection
+
+if TYPE_CHECKING:
+    from shared.store.balance import Imbalance
 
 _DAY_US = 86_400 * US_PER_S
 _AHEAD_US = 2 * _DAY_US
 """Readings of a clock that runs ahead are stored up to a day from now."""
 _SHOWN = 20
+_MOST = 10_000
+"""Tag minutes looked at in a day that does not add up."""
 
 
 async def migrated(dsn: str | None) -> str:
@@ -25,46 +31,43 @@ async def migrated(dsn: str | None) -> str:
 
 
 async def verified(dsn: str | None, days: int) -> tuple[str, bool]:
-    """Count the stored readings of the last `days` again, all of one moment.
+    """Hold the ledger of the last `days` against the readings, all of one moment.
 
     Returns:
-        What differs from the ledger's `stored`, as text, and whether nothing does.
+        What does not add up, as text, and whether everything does.
     """
     end = time.time_ns() // 1000 + _AHEAD_US
     start = (end // _DAY_US - days - 2) * _DAY_US
-    total, differences = 0, []
+    counted, found = 0, []
     async with (
         open_connection(database_settings(dsn)) as connection,
         connection.transaction(isolation="repeatable_read", readonly=True),
     ):
         for day in range(start, end, _DAY_US):
-            said = await counted(connection, STORED, day, day + _DAY_US)
-            found = await recount(connection, day, day + _DAY_US)
-            total += sum(found.values())
-            differences += _differences(said, found)
-    return _report(total, days, differences), not differences
+            counted += await total(connection, day, day + _DAY_US)
+            found += await imbalances(connection, day, day + _DAY_US, most=_MOST)
+    return _report(counted, days, found), not found
 
 
-def _differences(
-    said: dict[tuple[int, int], int], found: dict[tuple[int, int], int]
-) -> list[str]:
-    """Return one line per tag and minute where ledger and readings disagree."""
-    return [
-        f"tag {tag}, {_minute(minute)}: ledger {said.get((tag, minute), 0)}, "
-        f"stored {found.get((tag, minute), 0)}"
-        for tag, minute in sorted(said.keys() | found.keys())
-        if said.get((tag, minute), 0) != found.get((tag, minute), 0)
-    ]
+def _line(one: Imbalance) -> str:
+    told = f"tag {one.tag}, {_minute(one.minute)}:"
+    if one.stored != one.found:
+        return f"{told} ledger {one.stored}, stored {one.found}"
+    return (
+        f"{told} seen {one.seen}, on the log {one.spooled}, stored {one.stored}, "
+        f"set apart {one.apart}: {one.missing} missing without a declared gap"
+    )
 
 
-def _minute(minute: int) -> str:
-    return time.strftime("%Y-%m-%dT%H:%MZ", time.gmtime(60 * minute))
+def _minute(us: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%MZ", time.gmtime(us // US_PER_S))
 
 
-def _report(total: int, days: int, differences: list[str]) -> str:
-    head = f"{total} readings of the last {days} days counted again: "
-    if not differences:
+def _report(counted: int, days: int, found: list[Imbalance]) -> str:
+    head = f"{counted} readings of the last {days} days counted again: "
+    if not found:
         return head + "the ledger agrees"
-    rest = len(differences) - _SHOWN
-    lines = [f"{head}{len(differences)} tag minutes differ", *differences[:_SHOWN]]
+    rest = len(found) - _SHOWN
+    lines = [f"{head}{len(found)} tag minutes do not add up"]
+    lines += [_line(one) for one in found[:_SHOWN]]
     return "\n".join([*lines, f"... and {rest} more"] if rest > 0 else lines)
