@@ -21,6 +21,11 @@ app = typer.Typer(
 )
 ledger = typer.Typer(help="Counts of readings at each hop.", no_args_is_help=True)
 app.add_typer(ledger, name="ledger")
+letters = typer.Typer(
+    help="What could not be stored as it came, kept with its reason.",
+    no_args_is_help=True,
+)
+app.add_typer(letters, name="dead-letter")
 
 PlantFile = Annotated[Path, typer.Argument(metavar="PLANT.YAML", help="What to watch.")]
 Bus = Annotated[
@@ -129,6 +134,57 @@ def verify(
     report, agrees = asyncio.run(verified(database, days))
     typer.echo(report)
     if not agrees:
+        raise typer.Exit(1)
+
+
+@letters.command("list", epilog="Example: fedbatch dead-letter list --bus local:/log")
+def list_letters(
+    bus: Bus = None,
+    *,
+    everything: Annotated[
+        bool, typer.Option("--all", help="Also those that were replayed.")
+    ] = False,
+) -> None:
+    """List the letters, oldest first: number, time, where from, size, reason."""
+    from deploy.command.dead_letters import listed
+
+    typer.echo(asyncio.run(listed(bus, everything=everything)))
+
+
+Number = Annotated[int, typer.Argument(metavar="NUMBER", help="As `list` says it.")]
+
+
+@letters.command("show", epilog="Example: fedbatch dead-letter show 7")
+def show_letter(number: Number, bus: Bus = None) -> None:
+    """Show what is kept of one letter: reason, headers, readings or bytes."""
+    from deploy.command.dead_letters import shown
+
+    typer.echo(asyncio.run(shown(bus, number)))
+
+
+@letters.command(
+    "replay",
+    epilog="Examples: fedbatch dead-letter replay 7 8; fedbatch dead-letter replay "
+    "(all that were not replayed yet). Apply a corrected plant.yaml first.",
+)
+def replay_letters(
+    numbers: Annotated[
+        list[int] | None, typer.Argument(metavar="[NUMBER]...", help="Default: all.")
+    ] = None,
+    bus: Bus = None,
+    actor: Annotated[
+        str | None, typer.Option(help="Who, for the record. Default: the user.")
+    ] = None,
+) -> None:
+    """Put letters on their way again; each reading is stored once however often.
+
+    What still cannot be stored becomes a letter again. 1 when a letter is not whole.
+    """
+    from deploy.command.dead_letters import replayed
+
+    report, whole = asyncio.run(replayed(bus, numbers or [], actor))
+    typer.echo(report)
+    if not whole:
         raise typer.Exit(1)
 
 

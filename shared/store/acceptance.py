@@ -5,15 +5,19 @@ A refused reading is quarantined with its reason, never dropped and never change
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 import numpy as np
+import pyarrow as pa
 
 from shared.domain import US_PER_S
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from numpy.typing import NDArray
 
     from shared.readings import Block
@@ -34,7 +38,50 @@ class Refusal(StrEnum):
     TOO_OLD = "source time before 2000-01-01"
     TOO_NEW = "source time more than 1 day ahead of its receipt"
     RECEIVED = "time of receipt outside 2000 to 2200"
+    NOT_A_NUMBER = "text came; plant.yaml says that the tag is a number"
+    NOT_TEXT = "a number came; plant.yaml says that the tag is text or time"
     NUL = "text holds the character NUL, which the database cannot keep"
+
+
+class Kinds:
+    """What plant.yaml says of each tag: a number, or text.
+
+    Tags that it does not name, and ids beyond MOST, are neither.
+    """
+
+    MOST = 4_000_000
+    _NUMBER, _TEXT = 1, 2
+
+    def __init__(self, types: Mapping[int, str]) -> None:
+        """Take the type of each tag: number, boolean, enumeration, string or time."""
+        known = {tag: name for tag, name in types.items() if 0 < tag < self.MOST}
+        self._of = np.zeros(max(known, default=0) + 2, np.uint8)
+        for tag, name in known.items():
+            self._of[tag] = self._TEXT if name in {"string", "time"} else self._NUMBER
+        self._any_text = bool((self._of == self._TEXT).any())
+
+    def changed(self, block: Block) -> list[tuple[Refusal, NDArray[np.bool_]]]:
+        """Return where what came is not what plant.yaml says."""
+        found = []
+        if block.text is not None:
+            wrong = self._is(block, self._NUMBER)
+            rows = np.flatnonzero(wrong)
+            texts = block.text.take(pa.array(rows)).to_pylist()
+            wrong[rows] = [t is not None and not _EXACT.fullmatch(t) for t in texts]
+            found.append((Refusal.NOT_A_NUMBER, wrong))
+        if self._any_text:
+            wrong = self._is(block, self._TEXT) & ~np.isnan(block.value)
+            found.append((Refusal.NOT_TEXT, wrong))
+        return found
+
+    def _is(self, block: Block, kind: int) -> NDArray[np.bool_]:
+        last = len(self._of) - 1
+        found: NDArray[np.bool_] = self._of[np.clip(block.tag, 0, last)] == kind
+        return found
+
+
+_EXACT = re.compile(r"NaN|-?Infinity|-?[0-9]+")
+"""Texts of numbers that no float64 holds (see shared.readings)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,11 +93,19 @@ class Refused:
     """Indices into the block."""
 
 
-def sort_out(block: Block) -> tuple[Block, list[Refused]]:
-    """Return the readings that are stored, and those that are not, by first reason."""
+def sort_out(block: Block, kinds: Kinds | None = None) -> tuple[Block, list[Refused]]:
+    """Return the readings that are stored, and those that are not, by first reason.
+
+    Args:
+        block: as it came.
+        kinds: what plant.yaml says of the tags; None: nothing is said.
+    """
     left = np.ones(len(block), np.bool_)
     refused = []
-    for reason, broken in _findings(block):
+    findings = _findings(block)
+    if kinds is not None:
+        findings += kinds.changed(block)
+    for reason, broken in findings:
         rows = np.flatnonzero(broken & left)
         if len(rows):
             refused.append(Refused(reason, rows))

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from shared.plant import Report, parse_plant
+from shared.store.acceptance import Kinds
 from shared.store.moments import moment
 
 if TYPE_CHECKING:
@@ -79,6 +80,8 @@ class KnownPlant:
     """Every id that has a row, ascending; provisional ones too."""
     context: Mapping[int, tuple[str, Role]] = field(default_factory=dict)
     """Vessel and role by tag id."""
+    kinds: Kinds | None = None
+    """What the configuration says of each tag's values."""
     servers: Mapping[int, frozenset[str]] = field(default_factory=dict)
     """Servers of the vessels of each partition of `plant`."""
 
@@ -91,6 +94,10 @@ async def load_plant(connection: Connection) -> KnownPlant:
     """Return what the tables say."""
     version = await connection.fetchval("select max(version) from configuration")
     ids = await connection.fetch("select distinct id from tag order by id")
+    types = await connection.fetch(
+        "select distinct on (id) id, type, provisional from tag"
+        " order by id, valid_from desc"
+    )
     context: dict[int, tuple[str, Role]] = {}
     servers: dict[int, set[str]] = {}
     for row in await connection.fetch("select * from vessel where not retired"):
@@ -108,6 +115,9 @@ async def load_plant(connection: Connection) -> KnownPlant:
         version=version or 0,
         tags=np.array([row["id"] for row in ids], np.int32),
         context=context,
+        kinds=Kinds(
+            {row["id"]: row["type"] for row in types if not row["provisional"]}
+        ),
         servers={number: frozenset(names) for number, names in servers.items()},
     )
 

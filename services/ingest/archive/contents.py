@@ -80,7 +80,7 @@ class _Collected:
         """Take in one entry."""
         match entry.meaning:
             case Readings():
-                self._add_readings(entry, entry.meaning)
+                self._add_readings(entry, entry.meaning, known)
             case Gap() | Filled() as gap:
                 self._add_gap(gap, known)
             case Subscriptions(server, states):
@@ -101,8 +101,8 @@ class _Collected:
         else:
             self.gaps.append(_from_reached(said, known))
 
-    def _add_readings(self, entry: Entry, readings: Readings) -> None:
-        accepted, refusals = sort_out(readings.block)
+    def _add_readings(self, entry: Entry, readings: Readings, known: Known) -> None:
+        accepted, refusals = sort_out(readings.block, known.plant.kinds)
         self.accepted.append(Readings(readings.header, accepted))
         for refusal in refusals:
             rows = readings.block.take(refusal.rows)
