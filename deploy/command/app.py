@@ -108,6 +108,38 @@ def discover(
 
 
 @app.command(
+    epilog="Examples: fedbatch doctor opc.tcp://plc:4840; "
+    "fedbatch doctor opc.tcp://plc:4840 --secure --user reader --certificates certs",
+)
+def doctor(
+    url: Annotated[str, typer.Argument(metavar="OPC.TCP://HOST:PORT")],
+    user: Annotated[
+        str | None,
+        typer.Option(help="User name; its password is FEDBATCH_COMMAND_PASSWORD."),
+    ] = None,
+    certificates: Annotated[
+        Path | None,
+        typer.Option(help="Folder with our certificate and those we trust."),
+    ] = None,
+    *,
+    secure: Annotated[
+        bool, typer.Option("--secure", help="Basic256Sha256, sign and encrypt.")
+    ] = False,
+) -> None:
+    """Look at an OPC UA server, name what is wrong and what helps; 1 for a fault.
+
+    Host, port, endpoints, certificate, user, clock, limits, variables, timestamps and
+    history, in the order of connecting. Nothing is written to the server.
+    """
+    from deploy.command.discovery import Access, examined
+
+    report, healthy = asyncio.run(examined(Access(url, user, secure, certificates)))
+    typer.echo(report)
+    if not healthy:
+        raise typer.Exit(1)
+
+
+@app.command(
     epilog="Example: FEDBATCH_COMMAND_DATABASE__DSN=postgresql://... fedbatch migrate",
 )
 def migrate(database: Database = None) -> None:

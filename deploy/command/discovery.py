@@ -1,8 +1,9 @@
-"""`fedbatch discover`: an OPC UA server's variables as plant.yaml."""
+"""`fedbatch discover` and `fedbatch doctor`: an OPC UA server from outside."""
 
 from __future__ import annotations
 
 import tempfile
+import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -10,6 +11,8 @@ from typing import TYPE_CHECKING
 from deploy.command.plant import read_plant
 from deploy.settings import CommandSettings
 from services.ingest.opcua.discover import discover
+from services.ingest.opcua.doctor import Patient, examine
+from services.ingest.opcua.findings import Level
 from shared.plant import Security, render_plant
 
 if TYPE_CHECKING:
@@ -39,13 +42,7 @@ async def discovered(
         PlantInvalid: the known plant.yaml has faults.
         Unavailable: the server cannot be reached, is not trusted, or refuses us.
     """
-    password = CommandSettings.load().password
     before = None if known is None else read_plant(known)[1]
-    security = Security(user=access.user)
-    if access.secure:
-        security = Security(
-            policy="Basic256Sha256", mode="SignAndEncrypt", user=access.user
-        )
     said = 0
 
     def progress(nodes: int) -> None:
@@ -59,10 +56,37 @@ async def discovered(
             access.url,
             folder=access.certificates or Path(scratch),
             known=before,
-            security=security,
-            password=None if password is None else password.get_secret_value(),
+            security=_security(access),
+            password=_password(),
             progress=progress,
         )
     tags = sum(len(vessel.tags) for vessel in plant.vessels)
     say(f"{access.url}: {len(plant.vessels)} vessel(s), {tags} tag(s)")
     return render_plant(plant)
+
+
+async def examined(access: Access) -> tuple[str, bool]:
+    """Return what is right and wrong with the server, and whether it can be used."""
+    with tempfile.TemporaryDirectory(prefix="fedbatch-doctor-") as scratch:
+        patient = Patient(
+            url=access.url,
+            folder=access.certificates or Path(scratch),
+            security=_security(access),
+            password=_password(),
+        )
+        found = await examine(patient, lambda: time.time_ns() // 1000)
+    faults = sum(one.level is Level.FAULT for one in found)
+    lines = [access.url, *map(str, found)]
+    lines.append(f"{faults} fault(s)" if faults else "this server can be collected")
+    return "\n".join(lines), faults == 0
+
+
+def _security(access: Access) -> Security:
+    if not access.secure:
+        return Security(user=access.user)
+    return Security(policy="Basic256Sha256", mode="SignAndEncrypt", user=access.user)
+
+
+def _password() -> str | None:
+    password = CommandSettings.load().password
+    return None if password is None else password.get_secret_value()
