@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import resource
 import subprocess
 import sys
-import time
 from datetime import timedelta
 from pathlib import Path
 
@@ -17,7 +17,10 @@ from shared.domain import Unavailable
 from shared.plant import PlantInvalid
 
 _PAGE = Path(__file__).parents[3] / "docs" / "plant-yaml.md"
-_COMMANDS = ("check", "apply", "discover", "migrate", "demo", "run", "ledger verify")
+_COMMANDS = (
+    *("check", "apply", "discover", "doctor", "migrate", "demo", "run"),
+    *("ledger verify", "dead-letter list", "dead-letter show", "dead-letter replay"),
+)
 
 
 def fedbatch(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -47,9 +50,11 @@ def test_importing_the_command_loads_no_driver_and_no_model_library() -> None:
 def test_help_answers_quickly() -> None:
     times = []
     for _ in range(3):
-        began = time.monotonic()
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
         assert fedbatch("--help").returncode == 0
-        times.append(time.monotonic() - began)
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        spent = (after.ru_utime + after.ru_stime) - (before.ru_utime + before.ru_stime)
+        times.append(spent)
     assert min(times) < 2.0
 
 
