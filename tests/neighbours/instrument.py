@@ -1,9 +1,14 @@
-"""A real OPC UA server (asyncua's own) whose every sent value is on record."""
+"""A real OPC UA server (asyncua's own) whose every sent value is on record.
+
+python -m tests.neighbours.instrument PORT COUNT     a server that sends by itself
+"""
 
 from __future__ import annotations
 
 import asyncio
 import socket
+import sys
+import time
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any, Self
@@ -122,3 +127,19 @@ async def sending(
         await instrument.send(time)
         time += step
         await asyncio.sleep(every_s)
+
+
+async def _alone(port: int, count: int) -> None:
+    """Serve, send ten times a second for ever, and print what was sent."""
+    async with Instrument(count, port) as instrument:
+        told = 0
+        while True:
+            await instrument.send(time.time_ns() // 1000)
+            for i, moment_us, value in instrument.sent[told:]:
+                print(i, moment_us, value, flush=True)
+            told = len(instrument.sent)
+            await asyncio.sleep(0.1)
+
+
+if __name__ == "__main__":
+    asyncio.run(_alone(int(sys.argv[1]), int(sys.argv[2])))

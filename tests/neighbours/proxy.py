@@ -24,6 +24,8 @@ class Proxy:
         self._carries = True
         self._refuses = False
         self.port = 0
+        self.channels = 0
+        """OpenSecureChannel messages carried, requests and answers."""
 
     async def __aenter__(self) -> Self:
         self._server = await asyncio.start_server(self._serve, self._host, 0)
@@ -102,6 +104,7 @@ class Proxy:
         with contextlib.suppress(OSError):
             while data := await reader.read(65536):
                 if self._carries:
+                    self.channels += data.startswith(b"OPN")
                     writer.write(data)
                     await writer.drain()
         writer.transport.abort()

@@ -138,6 +138,7 @@ class Collector:
             show=self._show,
             dead_letter=self._dead_letter,
             tail=self._tail.pop(name, ()),
+            keep_alive_s=self._settings.keep_alive.total_seconds(),
         )
         intake.recount(self._uncounted.pop(name, ()))
         self._collections[name] = collection
@@ -203,7 +204,8 @@ async def collect(
     tail = await read_tail(plant, partitions, last)
     heads = {p: await plant.head(TopicPartition(Topic.PLANT, p)) for p in partitions}
     uncounted = await read_uncounted(plant, partitions)
-    async with Writer(append, heads) as writer, asyncio.TaskGroup() as group:
+    async with Writer(append, heads) as writer:
+        group = asyncio.TaskGroup()
         letters = _DeadLetters(plant, group)
         collector = Collector(
             settings,
@@ -221,15 +223,29 @@ async def collect(
                 rows_per_s=settings.backfill_rows_per_s,
             ),
         )
-        collector.switch(first)
-        group.create_task(collector.beat.run())
-        record = first
-        while True:
-            record = await configurations(record.version)
-            try:
-                collector.switch(record)
-            except FedbatchError as error:
-                _log.error("configuration %d is not taken: %s", record.version, error)
+        try:
+            async with group:
+                group.create_task(collector.beat.run())
+                await _follow(collector, first, configurations)
+        finally:
+            await writer.settle()
+            collector.beat.write_ledgers()
+
+
+async def _follow(
+    collector: Collector,
+    first: ConfigurationRecord,
+    configurations: Callable[[int], Awaitable[ConfigurationRecord]],
+) -> None:
+    """Switch to each configuration, for ever; one that is not possible is said."""
+    collector.switch(first)
+    record = first
+    while True:
+        record = await configurations(record.version)
+        try:
+            collector.switch(record)
+        except FedbatchError as error:
+            _log.error("configuration %d is not taken: %s", record.version, error)
 
 
 class _DeadLetters:

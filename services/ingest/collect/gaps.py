@@ -27,10 +27,16 @@ def marking(
     received: NDArray[np.int64],
 ) -> NDArray[np.bool_]:
     """Return where a reading's source time can be believed as a mark."""
-    believed: NDArray[np.bool_] = (time <= received + _FUTURE_US) & (
+    believed: NDArray[np.bool_] = ~ahead_of(time, received) & (
         status != _WAITING_FOR_INITIAL_DATA
     )
     return believed
+
+
+def ahead_of(time: NDArray[np.int64], received: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Return where a source time lies in the future of the collector's clock."""
+    ahead: NDArray[np.bool_] = time > received + _FUTURE_US
+    return ahead
 
 
 class Front:
@@ -77,6 +83,11 @@ class Front:
     def knows(self, handle: int) -> bool:
         """Whether the tag was ever heard."""
         return bool(self._newest[handle] != NEVER)
+
+    def newest_of(self, handle: NDArray[np.intp]) -> NDArray[np.int64]:
+        """Return the last source time of each; NEVER when it was not heard."""
+        newest: NDArray[np.int64] = self._newest[handle]
+        return newest
 
     @property
     def known(self) -> NDArray[np.bool_]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from services.ingest.collect.gaps import NEVER, Front, marking
+from services.ingest.collect.gaps import NEVER, Front, ahead_of, marking
 from services.ingest.collect.writer import Rows
 from shared.domain import US_PER_S, Kind, Origin
 from shared.wire import ReadingsHeader, encode_readings
@@ -95,12 +95,14 @@ class Intake:
         self._declare_overflow(publish, handle)
         self._newest[handle] = block.time
         believed = marking(block.time, block.status, block.received)
+        ahead = ahead_of(block.time, block.received)
         self._losses.observe(
             handle[believed],
             block.time[believed],
             more=publish.more,
             received=None if source.fetched else received,
-            valueless=handle[~believed],
+            valueless=handle[~believed & ~ahead],
+            ahead=block.time[ahead],
         )
         mark = _Mark(handle[believed], block.time[believed], publish.more)
         delivery = _Delivery(self, publish, mark, safe)

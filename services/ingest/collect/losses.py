@@ -6,6 +6,7 @@ after it belongs to the first. Single tags that the server refuses have their ow
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -25,6 +26,29 @@ if TYPE_CHECKING:
 
 
 _NOBODY: NDArray[np.intp] = np.empty(0, np.intp)
+_NO_TIMES: NDArray[np.int64] = np.empty(0, np.int64)
+
+
+@dataclass(slots=True)
+class _Jumped:
+    """First readings after a loss, at times of a clock that was set meanwhile.
+
+    Nobody knows when it was set. By the new clock readings may be missing for as long
+    before these as the server was not heard, by the old one for as long after the last.
+    """
+
+    first: int
+    last: int
+    """Source times, us UTC."""
+    span: int
+    """How long the server was not heard, us."""
+    until: int
+    """When later readings no longer count as first ones, us UTC."""
+
+    def gap(self, server: str, cause: GapCause) -> Gap:
+        """Return what may be missing by the new clock."""
+        detail = "the server's clock was set while it was not heard"
+        return Gap(server, cause, self.first - self.span, self.last, detail=detail)
 
 
 class Losses:
@@ -47,6 +71,13 @@ class Losses:
         self.seen = Front()
         """What has arrived, whether durable yet or not."""
         self._closing: Closing | None = None
+        self._heard = 0
+        """When the last notification came, us UTC of the collector."""
+        self._window = 0
+        self._silent_since = 0
+        """The same of the last one before the open gap."""
+        self._jumped: _Jumped | None = None
+        """Whether the server's clock was set while the gap was open."""
         self._late: tuple[Closing, GapCause] | None = None
         """The last gap, while some tags were not heard since it ended."""
 
@@ -63,6 +94,8 @@ class Losses:
             for block in blocks:
                 known = block.take(np.isin(block.tag, self._layout.tags))
                 self.seen.recall(self._layout.handles(known.tag), known.time)
+                if len(known):
+                    self._heard = max(self._heard, int(known.received.max()))
         end = reached(partitions, self._layout)
         if end is not None and (self._memory.reached or 0) < end:
             self._memory.reached = end
@@ -108,10 +141,12 @@ class Losses:
 
     def _open(self, cause: GapCause, until: int, interval_us: int, detail: str) -> None:
         self._memory.cause, self._memory.start = cause, until + 1
+        self._silent_since, self._jumped = self._heard, None
         self._watch(until + 1, interval_us)
         self._declare(Gap(self._server, cause, until + 1, None, detail=detail))
 
     def _watch(self, start: int, interval_us: int) -> None:
+        self._window = 2 * interval_us
         self._closing = Closing(start, self._layout.each, interval_us)
 
     def observe(
@@ -122,6 +157,7 @@ class Losses:
         more: bool,
         received: int | None,
         valueless: NDArray[np.intp] = _NOBODY,
+        ahead: NDArray[np.int64] = _NO_TIMES,
     ) -> None:
         """Take the readings of one notification, in order of arrival.
 
@@ -132,26 +168,43 @@ class Losses:
             received: us UTC; None for a notification fetched again: it ends no gap,
                 as not every server says that its queues overflowed after it.
             valueless: tags that answered without a time to believe.
+            ahead: source times that are not believed as they lie in the future.
         """
         refused = frozenset(self._memory.refused)
         self._close_refused(handle, time)
         each = self._layout.each[handle]
         handle, time = handle[each], time[each]
-        known = self.seen.known
+        known, before = self.seen.known, self.seen.newest_of(handle)
         known[np.isin(self._layout.tags, np.array([*refused], np.int32))] = False
         self.seen.observe(handle, time, more=more)
         if received is None:
             return
+        self._heard = received
         self._declare_late(handle, time, known, valueless)
         if self._closing is None or self._memory.cause is None:
             return
+        self._note_jump(np.append(ahead, time[time < before]), received)
         self._closing.forget(valueless)
         end = self._closing.observe(handle, time, received)
         if end is not None:
             cause, start = self._memory.cause, self._memory.start
             self._late = (self._closing, cause) if self._closing.greeted else None
             self._closing = self._memory.cause = None
+            if self._jumped is not None:
+                end = max(end, start + self._jumped.span)
+                self._declare(self._jumped.gap(self._server, cause))
             self._declare(Gap(self._server, cause, start, max(start, end)))
+
+    def _note_jump(self, time: NDArray[np.int64], received: int) -> None:
+        """Take source times that lie before what was sent already, or in the future."""
+        if not len(time):
+            return
+        first, last = int(time.min()), int(time.max())
+        if self._jumped is None:
+            span = max(0, received - self._silent_since)
+            self._jumped = _Jumped(first, last, span, received + self._window)
+        elif received <= self._jumped.until:
+            self._jumped.last = max(self._jumped.last, last)
 
     def _declare_late(
         self,

@@ -24,7 +24,7 @@ from services.ingest.opcua.situations import (
     SessionLost,
     SubscriptionLost,
 )
-from services.ingest.opcua.subscription import Subscription, utc_now
+from services.ingest.opcua.subscription import KEEP_ALIVE_S, Subscription, utc_now
 from shared.domain import Actual, GapCause, Kind, Origin, SubscriptionState, Unavailable
 from shared.wire import Liveness
 
@@ -75,6 +75,7 @@ class Collection:
         show: Callable[[Plan, Sequence[SubscriptionState]], None],
         dead_letter: Callable[[dict[str, str], bytes], None],
         tail: Sequence[Sequence[Block]],
+        keep_alive_s: float = KEEP_ALIVE_S,
     ) -> None:
         self.plan = plan
         self.heard = 0
@@ -92,6 +93,7 @@ class Collection:
             session,
             self._items,
             publishing_interval_ms=plan.server.publishing_interval_ms,
+            keep_alive_s=keep_alive_s,
             changed=self._changed,
         )
         self._wake = asyncio.Event()

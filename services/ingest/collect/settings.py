@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import timedelta
 from pathlib import Path
 from typing import ClassVar
 
 from pydantic import ByteSize, Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
+from services.ingest.opcua.subscription import KEEP_ALIVE_S
 from services.ingest.spool.spool import QUOTA_BYTES, RESERVE_BYTES
 from shared.settings import BusSettings, ServiceSettings, Timeouts
 
@@ -30,6 +32,13 @@ class CollectorSettings(ServiceSettings):
     readings go, with gaps. Before Kafka only: a local log is not given up."""
     spool_reserve: ByteSize = Field(default=ByteSize(RESERVE_BYTES), ge=MIB)
     """Free disk that readings never take, so that gap records can be written."""
+    keep_alive: timedelta = Field(
+        default=timedelta(seconds=KEEP_ALIVE_S),
+        gt=timedelta(0),
+        le=timedelta(seconds=5),
+    )
+    """Longest silence asked of a healthy subscription. A server that is silent for one
+    and a half times as long as it granted counts as unreachable."""
     passwords: dict[str, SecretStr] = Field(default_factory=dict)
     """Password of a server's user, by the server's name in lower case with every run
     of other characters than letters and digits as one underscore."""

@@ -30,7 +30,7 @@ APPEND_BYTES = 4 * 1024 * 1024
 """Most bytes of one append while catching up."""
 _RETRY_FIRST_S = 0.2
 _RETRY_LAST_S = 5.0
-_CLOSE_S = 10.0
+_CLOSE_S = 5.0
 """How long a stop waits for what is held."""
 _MESSAGE_BYTES = 256
 """What a small record counts for beside its value."""
@@ -122,7 +122,7 @@ class Writer:
     Bounded by: HELD_BYTES over all partitions, soft by one notification per server.
     When full: `room` waits, so that no server is asked for more; servers then queue.
     Order: kept within a partition and session. Duplicates: a repeated append is
-    recognised by the log. On cancel: waits up to 10 s for what is held, then leaves it:
+    recognised by the log. On cancel: waits up to 5 s for what is held, then leaves it:
     it was never acknowledged.
     """
 
@@ -191,12 +191,18 @@ class Writer:
         error: BaseException | None,
         trace: object,
     ) -> None:
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(_CLOSE_S):
-                await self.flush()
+        await self.settle()
         for task in self._tasks:
             task.cancel()
         await self._group.__aexit__(kind, error, trace)  # type: ignore[arg-type]
+
+    async def settle(self) -> None:
+        """Return when nothing is held any more, or nothing more can be written soon."""
+        if any(task.done() for task in self._tasks):
+            return
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_CLOSE_S):
+                await self.flush()
 
     async def flush(self) -> None:
         """Return when nothing is held any more."""

@@ -40,6 +40,8 @@ SESSION_LIFETIME_S = 60
 """How long a server keeps a session, and its subscriptions, after contact is lost."""
 
 _CLOSE_S = 2.0
+CHANNEL_LIFETIME_S = 3600
+"""Lifetime asked for a security token."""
 _RENEW_AT = 0.75
 """Share of a security token's lifetime after which it is renewed (Part 4, 5.5.2)."""
 _CODES = ua.StatusCodes
@@ -169,6 +171,7 @@ class Session:
         client.name = client.description = "fedbatch collector"
         client.application_uri = self._identity.uri
         client.session_timeout = SESSION_LIFETIME_S * 1000
+        client.secure_channel_timeout = CHANNEL_LIFETIME_S * 1000
         security = self._server.security
         if security.policy == "None":
             return client

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from shared.domain import SubscriptionState
 
 KEEP_ALIVE_S = 3.0
-"""Longest silence of a healthy subscription; DESIGN asks for 5 s at most."""
+"""Longest silence of a healthy subscription, unless the settings say otherwise."""
 ROWS_PER_NOTIFICATION = 5_000
 _TOO_MANY = frozenset(
     {
@@ -67,6 +67,7 @@ class Subscription:
         items: Items,
         *,
         publishing_interval_ms: int,
+        keep_alive_s: float,
         changed: Callable[[Sequence[SubscriptionState]], None],
     ) -> None:
         self._session = session
@@ -74,7 +75,8 @@ class Subscription:
         self._changed = changed
         self.items = items
         self.id = 0
-        self.keep_alive_s = KEEP_ALIVE_S
+        self._keep_alive_s = keep_alive_s
+        self.keep_alive_s = keep_alive_s
         """Longest silence the server agreed to."""
         self.interval_s = publishing_interval_ms / 1000
 
@@ -83,7 +85,7 @@ class Subscription:
         request = ua.CreateSubscriptionRequest()
         parameters = request.Parameters
         parameters.RequestedPublishingInterval = float(self._interval_ms)
-        keep_alive = max(1, math.floor(KEEP_ALIVE_S * 1000 / self._interval_ms))
+        keep_alive = max(1, math.floor(self._keep_alive_s * 1000 / self._interval_ms))
         parameters.RequestedMaxKeepAliveCount = keep_alive
         lifetime = math.ceil(SESSION_LIFETIME_S * 1000 / self._interval_ms)
         parameters.RequestedLifetimeCount = max(3 * keep_alive, lifetime)
