@@ -21,8 +21,10 @@ from shared.domain import FedbatchError
 from simulators.servers.address_space import PYTHON, VARIANT, Builder
 from simulators.servers.history import History, Kept
 from simulators.servers.history_service import NODES_PER_READ, HistoryService
+from simulators.servers.outgoing import Outgoing
 from simulators.servers.queues import MarkingSubscriptions
 from simulators.servers.security import OneUser, certificate_in
+from simulators.servers.troubles import Troubles
 from simulators.servers.variables import NAMESPACE
 from simulators.servers.writes import OperatorWrites
 
@@ -83,6 +85,8 @@ class FlatServer:
         """Serve `variables`; HistoryRead finds the last `keep` values, 0: none."""
         self._endpoint = endpoint
         self.history = History(len(variables), keep)
+        self.troubles: Troubles
+        self._outgoing = Outgoing()
         self.variables = tuple(variables)
         users = OneUser(endpoint.user, endpoint.password) if endpoint.user else None
         self._server = Server(user_manager=users)
@@ -116,6 +120,8 @@ class FlatServer:
         builder = Builder(server, self._namespace, history=self.history.keeps)
         self._nodes = await builder.add(self.variables)
         await self._serve_history()
+        self.troubles = Troubles(server, self._subscriptions, self._outgoing)
+        await self.troubles.build(self._namespace)
         self._process = {
             node
             for node, variable in zip(self._nodes, self.variables, strict=True)
@@ -197,6 +203,7 @@ class FlatServer:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self.troubles.end()
         await self._server.stop()
 
     @property
@@ -231,7 +238,13 @@ class FlatServer:
 
     async def write(self, instant: Instant) -> None:
         """Put values into their variables and into all queues, in order."""
-        server = time.time_ns() // 1_000
+        server = time.time_ns() // 1_000 + self._outgoing.skew_us
+        dated = self._outgoing.skewed(instant)
+        for going in self._outgoing.pass_on(dated):
+            await self._put(going, server)
+        self.history.add(dated, server)
+
+    async def _put(self, instant: Instant, server: int) -> None:
         statuses = instant.statuses or (0,) * len(instant.nodes)
         for node, value, status in zip(
             instant.nodes, instant.values, statuses, strict=True
@@ -241,7 +254,6 @@ class FlatServer:
                 ua.AttributeIds.Value,
                 self._data_value(node, Kept(instant.time, value, status, server)),
             )
-        self.history.add(instant, server)
 
     def _data_value(self, node: int, kept: Kept) -> _Sent:
         return _Sent(

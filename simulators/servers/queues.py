@@ -15,6 +15,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from asyncua import ua
+from asyncua.common.utils import ServiceError
 from asyncua.server.subscription_service import SubscriptionService
 
 if TYPE_CHECKING:
@@ -33,6 +34,12 @@ class MarkingSubscriptions(SubscriptionService):  # type: ignore[misc]
         super().__init__(server.iserver.aspace, server.iserver)
         self.dropped = 0
         """Values that left a full queue unsent."""
+        self.stalled = False
+        """Whether nothing is published, not even keep-alives."""
+        self.duplicate = False
+        """Whether every value is put into the queues twice."""
+        self.no_transfer = False
+        """Whether TransferSubscriptions is refused as unknown."""
         self._watched: set[Any] = set()
         self._watched_key: list[tuple[int, int]] = []
 
@@ -41,9 +48,30 @@ class MarkingSubscriptions(SubscriptionService):  # type: ignore[misc]
         result = await super().create_subscription(*args, **keywords)
         subscription = self.subscriptions[result.SubscriptionId]
         subscription.enqueue_datachange_event = partial(self._enqueue, subscription)
+        publish = subscription.publish_results
+        subscription.publish_results = partial(self._publish, publish)
         return result
 
+    async def _publish(self, publish: Any, request: Any = None) -> Any:  # noqa: ANN401
+        return False if self.stalled else await publish(request)
+
+    async def transfer_subscriptions(self, *args: Any, **keywords: Any) -> Any:  # noqa: ANN401
+        """As asyncua does, unless the server is to refuse it."""
+        if self.no_transfer:
+            raise ServiceError(ua.StatusCodes.BadServiceUnsupported)
+        return await super().transfer_subscriptions(*args, **keywords)
+
     async def _enqueue(
+        self,
+        subscription: Any,  # noqa: ANN401
+        item: int,
+        event: Any,  # noqa: ANN401
+        size: int,
+    ) -> None:
+        for _ in range(1 + self.duplicate):
+            await self._enqueue_once(subscription, item, event, size)
+
+    async def _enqueue_once(
         self,
         subscription: Any,  # noqa: ANN401
         item: int,

@@ -62,8 +62,9 @@ class NodeOpcua:
     `url` is where it is; `send` makes it send and returns what it sent, in order.
     """
 
-    def __init__(self, port: int, folder: Path) -> None:
+    def __init__(self, port: int, folder: Path, *, history: bool = False) -> None:
         self._port = port
+        self._history = history
         self._folder = folder
         self._process: subprocess.Popen[str] | None = None
         self.url = ""
@@ -73,7 +74,8 @@ class NodeOpcua:
         self._folder.mkdir(parents=True, exist_ok=True)
         with (self._folder / "stderr.log").open("w") as errors:
             self._process = subprocess.Popen(
-                ["node", "server.js", str(self._port), str(self._folder)],
+                ["node", "server.js", str(self._port), str(self._folder)]
+                + ["history"] * self._history,
                 cwd=FOLDER,
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,

@@ -7,7 +7,7 @@ const readline = require("node:readline");
 const opcua = require("node-opcua");
 
 const { DataType, StatusCodes, Variant } = opcua;
-const [port, folder] = process.argv.slice(2);
+const [port, folder, history] = process.argv.slice(2);
 const NAMESPACE = "urn:fedbatch:node-neighbour";
 
 function say(body) {
@@ -51,6 +51,7 @@ function addVariables(server) {
       dataType: name === "Enumeration" ? mode : type,
       minimumSamplingInterval: 0,
     });
+    if (history) space.installHistoricalDataNode(variable, { maxOnlineValues: 2000 });
     return { name, type, value, variable };
   });
 }
