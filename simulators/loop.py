@@ -245,7 +245,7 @@ class Loop:
     def _state(self) -> dict[str, Any]:
         live = self.mode is Mode.LIVE
         return {
-            "version": 1,
+            "version": 2,
             "live": live,
             "published_before": self._plant.now if live else self._saved_before,
             "began": self._began,

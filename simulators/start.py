@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _log = logging.getLogger(__name__)
 _US = timedelta(microseconds=1)
-VERSION = 1
+VERSION = 2
 """Of the state file."""
 
 

@@ -10,6 +10,8 @@ from typing import Annotated
 
 import typer
 
+from deploy.command.simulating import simulate
+
 app = typer.Typer(
     name="fedbatch",
     help="Watches bioreactors: OPC UA, a log, a database, and answers over HTTP.",
@@ -26,6 +28,7 @@ letters = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(letters, name="dead-letter")
+app.add_typer(simulate, name="simulate")
 
 PlantFile = Annotated[Path, typer.Argument(metavar="PLANT.YAML", help="What to watch.")]
 Bus = Annotated[

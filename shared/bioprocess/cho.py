@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     Column = float | NDArray[np.float64]
 
 
+COLD_MOST = 1.5
+"""Steps of 4 °C below 37 °C that raise productivity; further ones halve it."""
+
+
 class State(IntEnum):
     """Rows of a state."""
 
@@ -166,7 +170,8 @@ def rates(state: NDArray[np.float64], around: Environment, p: Parameters) -> Rat
         glucose=uptake,
         lactate=made - used,
         ammonium=p.ammonium_growth * growth + p.ammonium_maintenance,
-        antibody=p.productivity * p.theta_product**cold * glucose / (0.1 + glucose)
+        antibody=p.productivity * p.theta_product ** np.minimum(cold, COLD_MOST)
+        * 0.5 ** np.maximum(cold - COLD_MOST, 0.0) * glucose / (0.1 + glucose)
         * np.exp(-((off_ph / p.ph_width_product) ** 2)),
         oxygen=oxygen_uptake,
         carbon_dioxide=quotient * oxygen_uptake,

@@ -38,7 +38,8 @@ class Magnitude(Part):
     def expected(self) -> str:
         """Return the range in words."""
         sign = "+-" if self.signed else ""
-        return f"{sign}{self.low:g} to {sign}{self.high:g} {self.unit}"
+        unit = "" if self.unit == "1" else f" {self.unit}"
+        return f"{sign}{self.low:g} to {sign}{self.high:g}{unit}"
 
 
 class Span(Part):

@@ -1,7 +1,8 @@
 """Bacteria that share the broth with the culture. Pure.
 
 Monod growth on glucose and oxygen: doubling in 40 min to 2 h, 10 mmol of oxygen per g
-and hour at full speed, about 6 meq of acid per g of growth (overflow acids). Magnitudes
+and hour at full speed, about 6 meq of acid per g of growth (overflow acids). Where
+oxygen runs out they take all there is and grow on slowly without. Magnitudes
 are those of common fast-growing contaminants, not of one species.
 """
 
@@ -21,8 +22,8 @@ SEED_G_PER_L = 2e-7
 """One thousand cells per mL."""
 HALF_GLUCOSE = 0.3
 """mmol/L."""
-HALF_OXYGEN = 0.5
-"""% air saturation."""
+WITHOUT_OXYGEN = 0.2
+"""Share of the growth that is left without oxygen."""
 G_PER_MMOL_GLUCOSE = 0.08
 OXYGEN_PER_G_H = 10.0
 """mmol at a growth rate of FULL_SPEED."""
@@ -49,18 +50,25 @@ def grow(
     bacteria: Vector,
     per_h: Vector,
     glucose: Vector,
-    oxygen_percent: Vector,
+    supply: Vector,
     hours: float,
 ) -> Guests:
-    """Return what bacteria (g/L) of growth rate `per_h` do in `hours`."""
-    speed = (
-        per_h
-        * glucose / (HALF_GLUCOSE + glucose)
-        * oxygen_percent / (HALF_OXYGEN + oxygen_percent)
-    )  # fmt: skip
+    """Return what bacteria do in `hours`.
+
+    Args:
+        bacteria: g/L.
+        per_h: their growth rate with all they want.
+        glucose: mmol/L.
+        supply: oxygen that reaches them, mmol/(L h).
+        hours: length of the step.
+    """
+    wanted = per_h * glucose / (HALF_GLUCOSE + glucose)
+    demand = OXYGEN_PER_G_H / FULL_SPEED * wanted * bacteria
+    oxygen = np.minimum(demand, np.maximum(supply, 0.0))
+    share = np.where(demand > 0.0, oxygen / np.maximum(demand, 1e-30), 1.0)
+    speed = wanted * (WITHOUT_OXYGEN + (1.0 - WITHOUT_OXYGEN) * share)
     enough = glucose / max(hours, 1e-9) * G_PER_MMOL_GLUCOSE
     grown_per_h = np.minimum(bacteria * np.expm1(speed * hours) / hours, enough)
-    oxygen = OXYGEN_PER_G_H / FULL_SPEED * speed * bacteria
     return Guests(
         grown=bacteria + grown_per_h * hours,
         glucose=grown_per_h / G_PER_MMOL_GLUCOSE,

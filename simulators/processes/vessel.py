@@ -105,8 +105,11 @@ class Reactor:
             + flows_lph[3] * hours / self.design.antifoam_shot_l,
             ANTIFOAM_MOST,
         )
-        broth = self._broth(out, state, cells, hours)
-        gases = self._exchange_gas(out, state, by, broth, hours)
+        g = by.gases_lpm
+        sparge = Sparge(g[AIR], g[OXYGEN], g[CARBON_DIOXIDE], g[NITROGEN])
+        kla, atm = self._transfer(state, by, sparge)
+        broth = self._broth(out, state, cells, (sparge, kla, atm), hours)
+        gases = self._exchange_gas(out, state, by, broth, (sparge, kla, atm), hours)
         self._balance_acids(out, state, flows_lph, broth, hours)
         self._balance_heat(out, state, by, broth, seconds)
         design = self.design
@@ -147,16 +150,39 @@ class Reactor:
             hours=hours_of_culture,
         )
 
-    def _broth(self, out: State, state: State, cells: Exchange, hours: float) -> _Broth:
+    def _transfer(
+        self, state: State, by: Actuators, sparge: Sparge
+    ) -> tuple[Vector, Vector]:
+        """Return kLa, 1/h, and the pressure of the bubbles, atm."""
+        design = self.design
+        kla = gas.kla_per_h(by.agitation_rpm, sparge, state.volume, design)
+        fresh = np.minimum(design.antifoam_on_kla * state.antifoam, 0.4)
+        return kla * (1.0 - fresh), gas.pressure_atm(
+            state.head_mbar, state.volume, design
+        )
+
+    def _broth(
+        self,
+        out: State,
+        state: State,
+        cells: Exchange,
+        gases: tuple[Sparge, Vector, Vector],
+        hours: float,
+    ) -> _Broth:
         if self.substrate is None or not state.bacteria.any():
             return _Broth(
                 cells.oxygen, cells.carbon_dioxide, np.zeros_like(state.volume)
             )
+        sparge, kla, atm = gases
+        ceiling = gas.oxygen_saturation(
+            sparge, cells.oxygen, state.volume, atm, state.temperature
+        )
+        supply = kla * ceiling + state.oxygen / max(hours, 0.02) - cells.oxygen
         guests: Guests = contamination.grow(
             state.bacteria,
             state.bacteria_per_h,
             state.culture[self.substrate],
-            state.oxygen_percent,
+            supply,
             hours,
         )
         out.bacteria = guests.grown
@@ -169,14 +195,16 @@ class Reactor:
         )
 
     def _exchange_gas(
-        self, out: State, state: State, by: Actuators, broth: _Broth, hours: float
+        self,
+        out: State,
+        state: State,
+        by: Actuators,
+        broth: _Broth,
+        gases: tuple[Sparge, Vector, Vector],
+        hours: float,
     ) -> dict[str, Vector]:
-        design, volume = self.design, state.volume
-        g = by.gases_lpm
-        sparge = Sparge(g[AIR], g[OXYGEN], g[CARBON_DIOXIDE], g[NITROGEN])
-        atm = gas.pressure_atm(state.head_mbar, volume, design)
-        kla = gas.kla_per_h(by.agitation_rpm, sparge, volume, design)
-        kla = kla * (1.0 - np.minimum(design.antifoam_on_kla * state.antifoam, 0.4))
+        volume = state.volume
+        sparge, kla, atm = gases
         ceiling = gas.oxygen_saturation(
             sparge, broth.oxygen, volume, atm, state.temperature
         )

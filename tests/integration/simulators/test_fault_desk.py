@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
 import time
 from dataclasses import dataclass
@@ -14,12 +15,15 @@ import pytest
 import pytest_asyncio
 from asyncua import ua
 
+from deploy.command.faulting import Plant, cleared, injected, listed, written
+from shared.domain import Unavailable
 from simulators.faults import record
 from simulators.loop import STATE_FILE, Loop
 from simulators.outlet import Outlet
 from simulators.publication import BAD_NO_COMMUNICATION
 from simulators.servers.fault_desk import FaultDesk
 from simulators.servers.flat import Endpoint, FlatServer
+from simulators.servers.remote import PlantRefuses
 from simulators.servers.variables import of_plant
 from simulators.settings import SimulatorSettings
 from simulators.start import pace, start
@@ -66,6 +70,7 @@ async def plant(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Live]
     begun = start(given, clock())
     desk = FaultDesk(begun.plant)
     await server.offer(desk)
+    server.accept(begun.plant.operate)
     loop = Loop(
         begun.plant, server, Outlet(server, None), pace=pace(given), folder=folder,
         clock=clock, mode=begun.mode, desk=desk,
@@ -182,3 +187,50 @@ async def test_the_faults_are_no_process_variables(plant: Live) -> None:
     async with listening(plant.server.url) as client:
         with pytest.raises(ua.UaStatusCodeError):
             await client.node("Faults.Active").write_value(["mine"])
+
+
+async def test_the_record_of_truth_is_a_stream_too(plant: Live) -> None:
+    async with listening(plant.server.url) as client:
+        await client.subscribe(["Faults.Truth"], each=True)
+        name = await call(client, "Inject", "BR101", "S14", math.nan, 600.0)
+        await client.until(lambda: any(name in str(row[2]) for row in client.received))
+        lines = [json.loads(line) for row in client.received for line in row[2] or ()]
+        told = [line for line in lines if line["id"] == name]
+        assert told[0]["signature"] == ["WIT-101.PV"]
+        assert told[0]["how"] == {"WIT-101.PV": "moves"}
+        await call(client, "Clear", "BR101", "S14")
+
+
+async def test_a_setpoint_written_over_opc_ua_comes_back_with_the_next_instant(
+    plant: Live,
+) -> None:
+    node = "BR101.AIC-102.SP"
+    async with listening(plant.server.url) as client:
+        await client.subscribe([node], each=True)
+        await client.node(node).write_value(45.0, ua.VariantType.Double)
+        await client.until(lambda: any(row[2] == 45.0 for row in client.received))
+        with pytest.raises(ua.UaStatusCodeError, match="BadOutOfRange"):
+            await client.node(node).write_value(450.0, ua.VariantType.Double)
+        with pytest.raises(ua.UaStatusCodeError, match="BadTypeMismatch"):
+            await client.node(node).write_value("full", ua.VariantType.String)
+        with pytest.raises(ua.UaStatusCodeError, match="BadUserAccessDenied"):
+            await client.node(SPEED).write_value(100.0, ua.VariantType.Double)
+
+
+async def test_the_command_injects_lists_clears_and_writes(plant: Live) -> None:
+    there = Plant(plant.server.url)
+    said = await injected(there, "BR101", "S09", 0.2, "1h")
+    assert said.startswith("S09-BR101-")
+    assert "S09-BR101" in await listed(there)
+    with pytest.raises(PlantRefuses, match="expected a vessel of"):
+        await injected(there, "BR101", "S09", None, None)
+    assert await cleared(there, "BR101", "S09") == "1 ended"
+    await written(there, "BR101.AIC-101.MODE", 0)
+    with pytest.raises(PlantRefuses, match="expected a setpoint, mode or output"):
+        await written(there, "BR101.AIC-101.OUT", 1000.0)
+    await written(there, "BR101.AIC-101.MODE", 1)
+
+
+async def test_a_plant_that_is_not_there_is_unavailable() -> None:
+    with pytest.raises(Unavailable, match="expected a simulated plant"):
+        await listed(Plant("opc.tcp://127.0.0.1:9"))

@@ -20,6 +20,8 @@ _PAGE = Path(__file__).parents[3] / "docs" / "plant-yaml.md"
 _COMMANDS = (
     *("check", "apply", "discover", "doctor", "migrate", "demo", "run"),
     *("ledger verify", "dead-letter list", "dead-letter show", "dead-letter replay"),
+    *("simulate fault list", "simulate fault inject", "simulate fault clear"),
+    *("simulate fault active", "simulate write"),
 )
 
 

@@ -108,7 +108,7 @@ def test_every_error_of_a_scenario_names_line_field_and_what_was_expected() -> N
     assert caught.value.problems == [
         "wrong.yaml:5: faults[1].vessel: BR109: expected one of BR101, BR102, BR103",
         f"wrong.yaml:4: faults[1].fault: S99: expected one of {', '.join(CHO_FAULTS)}",
-        "wrong.yaml:8: faults[2].magnitude: 0.5: expected 0.02 to 0.2 1",
+        "wrong.yaml:8: faults[2].magnitude: 0.5: expected 0.02 to 0.2",
         "wrong.yaml:9: faults[2].duration: 0:01:00: "
         "expected 1:00:00 to 60 days, 0:00:00",
         "wrong.yaml:10: faults[3].ramp: 4 days, 0:00:00: "
@@ -278,7 +278,7 @@ def test_a_saved_plant_of_another_scenario_is_refused(tmp_path: Path) -> None:
     given = {"data": tmp_path, "vessels": 1, "history": "PT1H"}
     plain = SimulatorSettings.model_validate(given)
     begun = start(plain, START)
-    state = {"version": 1, "live": True, "published_before": 0}
+    state = {"version": 2, "live": True, "published_before": 0}
     replace_json(tmp_path / "state.json", state | {"plant": begun.plant.to_json()})
     path = tmp_path / "one.yaml"
     path.write_text("about: x\nfaults: [{fault: A06, vessel: BR101}]\n")

@@ -184,9 +184,12 @@ def test_the_derivative_brakes_a_measured_value_that_rises() -> None:
 
 def test_bacteria_double_until_their_glucose_is_gone() -> None:
     bacteria, glucose = vec(1e-3), vec(20.0)
-    hour = contamination.grow(bacteria, vec(0.7), glucose, vec(40.0), 1.0)
-    assert hour.grown[0] == pytest.approx(1e-3 * np.exp(0.7 * 20 / 20.3 * 40 / 40.5))
-    crowd = contamination.grow(vec(50.0), vec(0.7), vec(0.1), vec(40.0), 0.1)
+    hour = contamination.grow(bacteria, vec(0.7), glucose, vec(5.0), 1.0)
+    assert hour.grown[0] == pytest.approx(1e-3 * np.exp(0.7 * 20 / 20.3))
+    starved = contamination.grow(vec(1.0), vec(0.7), glucose, vec(0.0), 1.0)
+    assert starved.oxygen[0] == 0.0
+    assert 1.1 < starved.grown[0] < 1.2
+    crowd = contamination.grow(vec(50.0), vec(0.7), vec(0.1), vec(5.0), 0.1)
     assert crowd.glucose[0] * 0.1 <= 0.1 + 1e-12
 
 

@@ -28,12 +28,12 @@ def settings(folder: Path, **changes: Any) -> SimulatorSettings:
 
 def test_a_saved_plant_of_other_settings_is_refused_by_name(tmp_path: Path) -> None:
     plant = Plant(Layout(("BR101",), seed=1), clock())
-    body = {"version": 1, "live": True, "published_before": 0, "plant": plant.to_json()}
+    body = {"version": 2, "live": True, "published_before": 0, "plant": plant.to_json()}
     (tmp_path / STATE_FILE).write_text(json.dumps(body))
     with pytest.raises(StateOfAnotherPlant, match=r"state\.json: seed of the saved"):
         start(settings(tmp_path, seed=2), clock())
     with pytest.raises(StateOfAnotherPlant, match="ahead of the clock"):
         start(settings(tmp_path, seed=1), plant.now - SECOND)
     (tmp_path / STATE_FILE).write_text("{}")
-    with pytest.raises(StateOfAnotherPlant, match="version None: expected 1"):
+    with pytest.raises(StateOfAnotherPlant, match="version None: expected 2"):
         start(settings(tmp_path), clock())

@@ -1,0 +1,109 @@
+"""The commands of `fedbatch simulate`: a running simulated plant, from a terminal."""
+# ruff: noqa: PLC0415  `fedbatch --help` answers at once because nothing is loaded here
+
+from __future__ import annotations
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+simulate = typer.Typer(help="Simulated batches.", no_args_is_help=True)
+fault = typer.Typer(help="Faults of a running simulated plant.", no_args_is_help=True)
+simulate.add_typer(fault, name="fault")
+
+Simulated = Annotated[
+    str,
+    typer.Option(
+        "--url",
+        metavar="OPC.TCP://HOST:PORT",
+        help="Of the simulated plant; its status.json names the endpoint.",
+    ),
+]
+PlantUser = Annotated[
+    str | None,
+    typer.Option(
+        "--user", help="User name; its password is FEDBATCH_COMMAND_PASSWORD."
+    ),
+]
+LOCAL = "opc.tcp://127.0.0.1:4840"
+
+
+@fault.command(
+    name="list",
+    epilog="Examples: fedbatch simulate fault list; fedbatch simulate fault list S04",
+)
+def list_faults(
+    kind: Annotated[str | None, typer.Argument(help="Only this one, in full.")] = None,
+) -> None:
+    """List the kinds of faults, or say all about one."""
+    from deploy.command.faulting import catalogued, explained
+
+    typer.echo(catalogued() if kind is None else explained(kind))
+
+
+@fault.command(
+    name="inject",
+    epilog="Example: fedbatch simulate fault inject BR102 A06 --for 4m",
+)
+def inject_fault(
+    vessel: Annotated[str, typer.Argument(help="For example BR101.")],
+    kind: Annotated[str, typer.Argument(help="For example A06.")],
+    size: Annotated[
+        float | None, typer.Option(help="Magnitude; default: the catalogue's.")
+    ] = None,
+    lasting: Annotated[
+        str | None, typer.Option("--for", help="Such as 10m; default: the catalogue's.")
+    ] = None,
+    url: Simulated = LOCAL,
+    user: PlantUser = None,
+) -> None:
+    """Let a fault begin now."""
+    from deploy.command.faulting import Plant, injected
+
+    plant = Plant(url, user)
+    typer.echo(asyncio.run(injected(plant, vessel, kind, size, lasting)))
+
+
+@fault.command(
+    name="clear",
+    epilog="Example: fedbatch simulate fault clear BR102 A06",
+)
+def clear_fault(
+    vessel: Annotated[str, typer.Argument(help="For example BR101.")],
+    kind: Annotated[str, typer.Argument(help="For example A06.")],
+    url: Simulated = LOCAL,
+    user: PlantUser = None,
+) -> None:
+    """End a fault that is at work, and forget one that is planned."""
+    from deploy.command.faulting import Plant, cleared
+
+    typer.echo(asyncio.run(cleared(Plant(url, user), vessel, kind)))
+
+
+@fault.command(
+    name="active",
+    epilog="Example: fedbatch simulate fault active --url opc.tcp://127.0.0.1:4840",
+)
+def active_faults(url: Simulated = LOCAL, user: PlantUser = None) -> None:
+    """List the faults that are planned or at work."""
+    from deploy.command.faulting import Plant, listed
+
+    typer.echo(asyncio.run(listed(Plant(url, user))))
+
+
+@simulate.command(
+    name="write",
+    epilog="Examples: fedbatch simulate write BR101.TIC-101.SP 36.5; "
+    "fedbatch simulate write BR101.AIC-102.MODE 0 (manual), then ....OUT 70",
+)
+def write_setpoint(
+    node: Annotated[str, typer.Argument(help="Setpoint, mode or output.")],
+    value: Annotated[float, typer.Argument()],
+    url: Simulated = LOCAL,
+    user: PlantUser = None,
+) -> None:
+    """Write as an operator: a setpoint, a mode, or an output in manual."""
+    from deploy.command.faulting import Plant, written
+
+    typer.echo(asyncio.run(written(Plant(url, user), node, value)))

@@ -1,0 +1,1 @@
+"""Pictures of the simulated process and of every fault: docs/gallery."""
