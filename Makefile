@@ -14,7 +14,8 @@ help:
 	@echo "make faults       tests that kill, cut and fill"
 	@echo "make system       tests of the whole plant"
 	@echo "make chaos        200 random faults under load, both variants (ARGS=\"--seed 7\")"
-	@echo "make bench        the whole way under load, with CPU and memory"
+	@echo "make bench        the whole way under load, with CPU and memory (ARGS=stages: peers)"
+	@echo "make profile      where the CPU time of collector and archiver goes"
 	@echo "make lock         resolve the dependencies again"
 
 $(BIN)/python:
@@ -55,7 +56,10 @@ chaos: .venv/test
 	@$(BIN)/python -m tests.chaos $(ARGS)
 
 bench: .venv/test
-	@$(BIN)/python -m tests.benchmarks.whole_way $(ARGS)
+	@$(BIN)/python -m tests.benchmarks $(ARGS)
+
+profile: .venv/test
+	@$(BIN)/python -m tests.benchmarks.profile $(ARGS)
 
 lock: .venv/test
 	printf 'uv>=0.13\nsetuptools>=80\n' | $(BIN)/uv pip compile --quiet --generate-hashes \

@@ -37,9 +37,12 @@ MAX_ROWS = 5_000
 NO_SERVER_TIME = -(2**31)
 """`server` of a reading whose server timestamp was absent."""
 
-_MIX_1 = np.uint64(0xBF58476D1CE4E5B9)
-_MIX_2 = np.uint64(0x94D049BB133111EB)
-_GOLDEN = np.uint64(0x9E3779B97F4A7C15)
+_MIX_1, _MIX_2, _GOLDEN = (
+    np.array(word, np.uint64)
+    for word in (0xBF58476D1CE4E5B9, 0x94D049BB133111EB, 0x9E3779B97F4A7C15)
+)
+_8, _27, _30, _31, _32 = (np.array(n, np.uint64) for n in (8, 27, 30, 31, 32))
+# arrays without dimensions: a short column then costs half of what scalars do
 
 
 class BlockShapeError(ValueError):
@@ -150,18 +153,33 @@ def tie(
 
     The function is part of the wire contract: it must never change.
     """
-    state = _mix(ticks.view(np.uint64) + _GOLDEN)
-    state = _mix(state ^ bits)
-    state = _mix(state ^ (status.astype(np.uint64) << np.uint64(8)) ^ type_id)
-    state = _mix(state ^ text_hash)
-    return (state >> np.uint64(32)).astype(np.uint32).view(np.int32)
+    state = ticks.view(np.uint64) + _GOLDEN
+    shifted = np.empty_like(state)
+    _mix(state, shifted)
+    state ^= bits
+    _mix(state, shifted)
+    np.left_shift(status, _8, out=shifted, dtype=np.uint64)
+    state ^= shifted
+    state ^= type_id
+    _mix(state, shifted)
+    state ^= text_hash
+    _mix(state, shifted)
+    return (state >> _32).astype(np.uint32).view(np.int32)
 
 
-def _mix(state: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Scramble 64-bit words (the finaliser of splitmix64; Steele et al. 2014)."""
-    state = (state ^ (state >> np.uint64(30))) * _MIX_1
-    state = (state ^ (state >> np.uint64(27))) * _MIX_2
-    return state ^ (state >> np.uint64(31))
+def _mix(state: NDArray[np.uint64], shifted: NDArray[np.uint64]) -> None:
+    """Scramble 64-bit words (the finaliser of splitmix64; Steele et al. 2014).
+
+    In place; `shifted` is room for as many words.
+    """
+    np.right_shift(state, _30, out=shifted)
+    state ^= shifted
+    state *= _MIX_1
+    np.right_shift(state, _27, out=shifted)
+    state ^= shifted
+    state *= _MIX_2
+    np.right_shift(state, _31, out=shifted)
+    state ^= shifted
 
 
 SEVERITY_SHIFT = 30

@@ -87,7 +87,10 @@ class KnownPlant:
 
     def unknown(self, tags: NDArray[np.int32]) -> NDArray[np.int32]:
         """Return the ids among `tags` that have no row, ascending."""
-        return np.setdiff1d(tags, self.tags)
+        place = np.searchsorted(self.tags, tags)
+        known = place < len(self.tags)
+        known[known] = self.tags[place[known]] == tags[known]
+        return tags[:0] if known.all() else np.unique(tags[~known])
 
 
 async def load_plant(connection: Connection) -> KnownPlant:

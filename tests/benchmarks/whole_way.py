@@ -1,8 +1,8 @@
 """The whole way at a set rate: what is lost, how late, and what each process costs.
 
-    python -m tests.benchmarks.whole_way                          about a minute
-    python -m tests.benchmarks.whole_way --seconds 600 --real     Kafka and TimescaleDB
-    python -m tests.benchmarks.whole_way --rate-hz 1 4 8 12       the highest that holds
+    python -m tests.benchmarks way                          about a minute
+    python -m tests.benchmarks way --seconds 600 --real     Kafka and TimescaleDB
+    python -m tests.benchmarks way --rate-hz 1 4 8 12       the highest that holds
 
 1 000 vessels of 30 tags at 1 Hz are 30 000 readings a second. The OPC UA servers are
 tests/benchmarks/load; they share the machine, and their cost is printed apart.
@@ -31,8 +31,10 @@ from tests.neighbours.timescale import TimescaleServer
 from tests.system.site import Site, Variant, free_port, until
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
+RESULTS = Path("build/bench")
+"""Where results go; git ignores it."""
 PROBES = 100
 PROBE_EVERY_S = 0.05
 SERVICES = ("archiver", "api", "monitor", "collector")
@@ -114,7 +116,7 @@ def run(on: Ground, plan: SitePlan, seconds: float, folder: Path) -> Way:
     return Way.of(plan, window, sent, ages=ages, found=found, settled_s=settled_s)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Run the rates asked for; the results go to a folder as JSON, too."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--vessels", type=int, default=1_000)
@@ -123,8 +125,8 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--publishing-ms", type=int, default=250)
     parser.add_argument("--real", action="store_true", help="Kafka and TimescaleDB")
-    parser.add_argument("--results", type=Path, default=Path("build/bench"))
-    asked = parser.parse_args()
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    asked = parser.parse_args(arguments)
     asked.results.mkdir(parents=True, exist_ok=True)
     print(described(), flush=True)
     for rate in asked.rate_hz:

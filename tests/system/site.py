@@ -105,6 +105,8 @@ class Site:
     """More settings of the collector, without their prefix."""
     through: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Module, with its arguments, that runs the module of a process."""
+    runner: Sequence[str] = ()
+    """Module, with its arguments, that runs the services, such as a profiler."""
     opcua_port: int = field(default_factory=free_port)
     opcua_way: int = 0
     """Port by which clients reach the OPC UA server; 0: its own."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from asyncua import ua
 
@@ -17,7 +17,13 @@ OUTSTANDING = 4
 """PublishRequests kept at the server, so that it never waits for one."""
 SILENCE = 1.5
 """Keep-alive times without any answer after which a session counts as dead."""
+_PUBLISH_RESPONSE = b"\x01\x00\x3d\x03"
+"""Four-byte NodeId i=829."""
 _ASK_AGAIN = frozenset({ua.StatusCodes.BadTimeout, ua.StatusCodes.BadRequestTimeout})
+
+
+_Answer = tuple["asyncio.Future[Any]", int]
+"""A request that is done, and when, us UTC."""
 
 
 class Arrived(NamedTuple):
@@ -41,8 +47,9 @@ class Pump:
     def __init__(self, session: Session) -> None:
         self._session = session
         self._depth = OUTSTANDING
-        self._asked: set[asyncio.Task[Arrived]] = set()
-        self._answers: asyncio.Queue[asyncio.Task[Arrived]] = asyncio.Queue()
+        self._asked: set[asyncio.Future[Any]] = set()
+        self._answers: asyncio.Queue[_Answer] = asyncio.Queue()
+        self._request = ua.PublishRequest()
         self._acknowledgements: list[tuple[int, int]] = []
 
     async def __aenter__(self) -> Self:
@@ -50,8 +57,8 @@ class Pump:
 
     async def __aexit__(self, *exc: object) -> None:
         asked = list(self._asked)
-        for task in asked:
-            task.cancel()
+        for future in asked:
+            future.cancel()
         await asyncio.gather(*asked, return_exceptions=True)
 
     def acknowledge(self, subscription: int, number: int) -> None:
@@ -67,18 +74,24 @@ class Pump:
         """
         while True:
             self._ask()
+            future, received = await self._answer(SILENCE * keep_alive_s)
             try:
-                async with asyncio.timeout(SILENCE * keep_alive_s):
-                    task = await self._answers.get()
-            except TimeoutError as error:
-                raise ServerUnreachable(
-                    f"{self._session.url}: no notification or keep-alive for "
-                    f"{SILENCE * keep_alive_s:.1f} s"
-                ) from error
-            try:
-                return task.result()
+                body = self._session.answered(future, "publish", _PUBLISH_RESPONSE)
+                return Arrived(body, received)
             except ServiceRefused as error:
                 self._give_way(error)
+
+    async def _answer(self, within_s: float) -> _Answer:
+        if not self._answers.empty():
+            return self._answers.get_nowait()
+        try:
+            async with asyncio.timeout(within_s):
+                return await self._answers.get()
+        except TimeoutError as error:
+            raise ServerUnreachable(
+                f"{self._session.url}: no notification or keep-alive for "
+                f"{within_s:.1f} s"
+            ) from error
 
     def _give_way(self, error: ServiceRefused) -> None:
         """Ask for less, or just again, where the server means the request only."""
@@ -89,22 +102,18 @@ class Pump:
 
     def _ask(self) -> None:
         while len(self._asked) + self._answers.qsize() < self._depth:
-            task = asyncio.create_task(self._one())
-            self._asked.add(task)
-            task.add_done_callback(self._answered)
+            request = self._request
+            request.Parameters.SubscriptionAcknowledgements = [
+                ua.SubscriptionAcknowledgement(subscription, number)
+                for subscription, number in self._acknowledgements
+            ]
+            future = self._session.ask(request)  # it is encoded before this returns
+            self._acknowledgements.clear()
+            self._asked.add(future)
+            future.add_done_callback(self._answered)
 
-    def _answered(self, task: asyncio.Task[Arrived]) -> None:
-        self._asked.discard(task)
-        if not task.cancelled():
-            task.exception()  # mark as seen; `next` raises it if it gets that far
-            self._answers.put_nowait(task)
-
-    async def _one(self) -> Arrived:
-        request = ua.PublishRequest()
-        request.Parameters.SubscriptionAcknowledgements = [
-            ua.SubscriptionAcknowledgement(subscription, number)
-            for subscription, number in self._acknowledgements
-        ]
-        self._acknowledgements.clear()
-        body = await self._session.raw(request, "publish", wait=False)
-        return Arrived(body, utc_now())
+    def _answered(self, future: asyncio.Future[Any]) -> None:
+        self._asked.discard(future)
+        if not future.cancelled():
+            future.exception()  # mark as seen; `next` raises it if it gets that far
+            self._answers.put_nowait((future, utc_now()))

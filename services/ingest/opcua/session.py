@@ -310,6 +310,38 @@ class Session:
             protocol = self.client.uaclient.protocol
             return bytes(await protocol.send_request(request, None if wait else 0))
 
+    def ask(self, request: Any) -> asyncio.Future[Any]:  # noqa: ANN401
+        """Send one request that the server holds until it has news: no time-out.
+
+        Returns:
+            What `answered` takes once it is done; no task waits for it.
+
+        Raises:
+            Unavailable: one of this room's situations.
+        """
+        with named(self.url, "ask"):
+            protocol = self.client.uaclient.protocol
+            asked: asyncio.Future[Any] = protocol._send_request(request, 0)  # noqa: SLF001
+        return asked
+
+    def answered(self, asked: asyncio.Future[Any], what: str, usual: bytes) -> bytes:
+        """Return the undecoded response to `ask`, from its type id on.
+
+        Args:
+            asked: done.
+            what: for messages.
+            usual: type id of the response; anything else is looked at here.
+
+        Raises:
+            Unavailable: one of this room's situations, a ServiceFault among them.
+        """
+        with named(self.url, what):
+            data = asked.result()
+            body = bytes(data)
+            if not body.startswith(usual):
+                self.client.uaclient.protocol.check_answer(data, what)
+        return body
+
     async def keep_channel(self) -> None:
         """Renew the secure channel's token for ever.
 

@@ -161,6 +161,10 @@ def node_id(cursor: Cursor) -> bytes:
         MalformedNotification: it is none, or cut off.
     """
     start = cursor.offset
+    usual = _USUAL.get(cursor.data[start : start + 4])
+    if usual is not None and start + 4 <= cursor.end:
+        cursor.offset = start + 4
+        return usual
     encoding = cursor.u8("NodeId")
     form = _NODE_ID_FORMS.get(encoding & 0x3F)
     if form is None:
@@ -171,6 +175,13 @@ def node_id(cursor: Cursor) -> bytes:
     uri = cursor.octets("namespace URI") if encoding & 0x80 else None
     server = cursor.u32("server index") if encoding & 0x40 else 0
     return expanded_text(text, uri, server)
+
+
+_USUAL = {
+    bytes((1, 0, *number.to_bytes(2, "little"))): f"i={number}".encode()
+    for number in (811, 820, 829, 835)
+}
+"""Four-byte NodeIds of every notification: data change, status change, responses."""
 
 
 def _two_byte(cursor: Cursor) -> bytes:

@@ -237,15 +237,17 @@ def _data_change(
 
 
 def _tags_of(handles: NDArray[np.uint32], tags: NDArray[np.int32]) -> NDArray[np.int32]:
-    known = handles < len(tags)
-    if known.all():
+    if not len(handles) or handles.max() < len(tags):
         return tags[handles]
+    known = handles < len(tags)
     found = np.full(len(handles), -1, np.int32)
     found[known] = tags[handles[known]]
     return found
 
 
 def _overflowing(block: Block) -> NDArray[np.int32]:
+    if not block.status.any():
+        return np.empty(0, np.int32)
     bits = block.status & np.uint32(_INFO_TYPE | _OVERFLOW)
     overflow = bits == np.uint32(_INFO_DATA_VALUE | _OVERFLOW)
     if not overflow.any():

@@ -145,6 +145,8 @@ def of_the_reading(status: NDArray[np.uint32]) -> NDArray[np.uint32]:
 
 
 def _forget_bad(rows: Rows) -> None:
+    if not rows.status.any():
+        return
     bad = is_bad(rows.status)
     if bad.any():
         rows.type_id[bad] = BuiltIn.NULL
@@ -161,7 +163,7 @@ def _values(rows: Rows) -> tuple[NDArray[np.float64], dict[int, bytes]]:
         return np.empty(0), texts
     types = rows.type_id
     if (types == types[0]).all():
-        return _numbers(int(types[0]), rows.bits, np.arange(len(rows)), texts), texts
+        return _numbers(int(types[0]), rows.bits, None, texts), texts
     value = np.full(len(rows), np.nan)
     for type_id in np.flatnonzero(np.bincount(types)):
         index = np.flatnonzero(types == type_id)
@@ -174,10 +176,13 @@ def _values(rows: Rows) -> tuple[NDArray[np.float64], dict[int, bytes]]:
 def _numbers(
     type_id: int,
     bits: NDArray[np.uint64],
-    index: NDArray[np.intp],
+    index: NDArray[np.intp] | None,
     texts: dict[int, bytes],
 ) -> NDArray[np.float64]:
-    """Return the values of one type; adds exact texts by row, makes bits canonical."""
+    """Return the values of one type; adds exact texts by row, makes bits canonical.
+
+    `index` has the row of each; None where they are all rows.
+    """
     dtype = _DTYPE.get(BuiltIn(type_id))
     if dtype is None:
         return np.full(len(bits), np.nan)
@@ -194,7 +199,8 @@ def _numbers(
     if not beyond.any():
         return sent.astype(np.float64)
     for row in np.flatnonzero(beyond):
-        texts[int(index[row])] = _exact(sent[row].item())
+        at = int(row) if index is None else int(index[row])
+        texts[at] = _exact(sent[row].item())
     if dtype[1] == "f":
         bits[np.isnan(sent)] = _QUIET_NAN[BuiltIn(type_id)]
     value = np.where(beyond, sent.dtype.type(0), sent).astype(np.float64)
@@ -213,24 +219,27 @@ def _times(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int32]]:
     """Return exact ticks for the tie, `time` and `server`."""
     source, server = _within(rows.source), _within(rows.server)
-    pico = np.minimum(rows.source_pico, _PICO_PER_TICK - 1).astype(np.int64)
+    pico = rows.source_pico
     ticks = source
-    unstamped = source == 0
-    if unstamped.any():
+    if not source.all():
+        unstamped = source == 0
         ticks = np.where(unstamped, server, source)
         pico = np.where(unstamped, rows.server_pico, pico)
-        pico = np.minimum(pico, _PICO_PER_TICK - 1).astype(np.int64)
         ticks[ticks == 0] = otherwise * _TICKS_PER_US + EPOCH_TICKS
     time = (ticks - EPOCH_TICKS) // _TICKS_PER_US
     offset = (server - EPOCH_TICKS) // _TICKS_PER_US - time
     offset = np.minimum(np.maximum(offset, -_SATURATED), _SATURATED).astype(np.int32)
-    offset[server == 0] = NO_SERVER_TIME
+    if not server.all():
+        offset[server == 0] = NO_SERVER_TIME
     if pico.any():
-        ticks = np.where(pico != 0, ticks * _PICO_PER_TICK + pico, ticks)
+        exact = np.minimum(pico, _PICO_PER_TICK - 1).astype(np.int64)
+        ticks = np.where(exact != 0, ticks * _PICO_PER_TICK + exact, ticks)
     return ticks, time, offset
 
 
 def _within(ticks: NDArray[np.int64]) -> NDArray[np.int64]:
+    if not len(ticks) or ticks.view(np.uint64).max() <= LAST_TICKS:
+        return ticks  # seen without its sign, a negative number is a large one
     within: NDArray[np.int64] = np.minimum(np.maximum(ticks, 0), LAST_TICKS)
     return within
 
@@ -297,6 +306,8 @@ def _left_in(rows: Rows, block: Block, refused: dict[int, Refused]) -> Decoded:
             refused[row] = Refused(
                 int(block.tag[row]), other.refused, int(block.time[row]), kept=False
             )
+    if not rows.others and not refused and (not len(rows) or block.tag.min() >= 0):
+        return Decoded(block, (), 0)
     unknown = block.tag < 0
     drop = unknown.copy()
     drop[[row for row, what in refused.items() if not what.kept]] = True
