@@ -40,8 +40,9 @@ class Fault:
 _PROCESSES = ("collector", "archiver", "simulator", "api")
 _EVERYWHERE = (
     *((Kind.KILL, name) for name in _PROCESSES),
-    *((Kind.FREEZE, name) for name in ("collector", "archiver", "simulator")),
+    *((Kind.FREEZE, name) for name in ("collector", "archiver", "simulator", "load")),
     *((kind, "opcua") for kind in (Kind.CUT, Kind.BLACK_HOLE)),
+    *((kind, "load") for kind in (Kind.CUT, Kind.BLACK_HOLE)),
     *((kind, "database") for kind in (Kind.CUT, Kind.KILL, Kind.RESTART)),
     *((Kind.CLOCK, name) for name in ("simulator", "collector")),
 )
