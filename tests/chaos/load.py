@@ -77,7 +77,7 @@ def add_to(file: Path, port: int) -> None:
 
 
 def generated(first: int, last: int) -> pa.Table:
-    """Return the readings of the ticks `first` to `last`, as the equation takes them."""
+    """Return the readings of the ticks `first` to `last` in KEY's columns."""
     index = np.arange(FIRST, FIRST + VESSELS * TAGS)
     shift = index // TAGS % SLOTS * (S // SLOTS)
     ticks = range(first, last + 1)

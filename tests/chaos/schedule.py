@@ -58,7 +58,7 @@ CHOICES = {
 """What may be hurt, by variant."""
 
 SHORTEST_S, LONGEST_S = 0.3, 4.0
-FULL_S = 8.0
+FULL_S = 12.0
 """A quota takes this long to be used up at 3 000 readings/s."""
 _JUMPS_S = (-30, -7, -3, 3, 4, 20)
 

@@ -43,7 +43,7 @@ PUBLISHING_US = S // 2
 SLACK_US = 2 * PUBLISHING_US + S
 """Two publishing intervals, and one second between readings (docs/decisions)."""
 SIMULATED = {"VESSELS": str(VESSELS), "HISTORY": "PT2S"}
-SPOOL = {"SPOOL_QUOTA": "1MiB", "SPOOL_RESERVE": "1MiB"}
+SPOOL = {"SPOOL_QUOTA": "2MiB", "SPOOL_RESERVE": "1MiB"}
 
 
 @dataclass(frozen=True, slots=True)

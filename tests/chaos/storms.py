@@ -39,7 +39,7 @@ def embedded_storm(folder: Path, database: EmbeddedPostgres) -> Iterator[Storm]:
 def plant_storm(
     folder: Path, database: TimescaleServer, broker: KafkaBroker
 ) -> Iterator[Storm]:
-    """Run a plant on Kafka, behind a spool of 1 MiB, and TimescaleDB."""
+    """Run a plant on Kafka, behind a spool of 2 MiB, and TimescaleDB."""
     name = f"c{uuid.uuid4().hex[:12]}"
     with Wires() as wires:
         bus = f"kafka://{broker.bootstrap}"

@@ -204,6 +204,15 @@ class _Relay:
             return ()
 
     async def _skip_given_up(self, consumer: Consumer, at: TopicPartition) -> None:
+        """Go on at the oldest record; the spool may give up more meanwhile."""
+        while True:
+            try:
+                await self._skip_once(consumer, at)
+            except PositionUnknown:
+                continue
+            return
+
+    async def _skip_once(self, consumer: Consumer, at: TopicPartition) -> None:
         start, head = await self._spool.start(at), await self._spool.head(at)
         here = self._next.get(at)
         if (

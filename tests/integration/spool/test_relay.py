@@ -227,6 +227,43 @@ async def test_after_the_spool_gave_records_up_the_relay_goes_on_with_the_rest(
     assert "going on at" in caplog.text
 
 
+class GivingUp(LocalBus):
+    """A spool that gives up a segment just after it was asked where it starts."""
+
+    times = 0
+
+    async def start(self, at: TopicPartition) -> Position:
+        position = await super().start(at)
+        if self.times and at == AT:
+            self.times -= 1
+            assert await self.drop_oldest_segment(at)
+        return position
+
+
+async def test_a_spool_that_gives_up_more_meanwhile_does_not_stop_the_relay(
+    tmp_path: Path, local: LocalBus
+) -> None:
+    async with (
+        GivingUp(tmp_path / "spool", segment_bytes=100_000) as spool,
+        local as bus,
+    ):
+        await spool.create_topic("plant", 2)
+        await spool_readings(spool, 0, 5)
+        async with relaying(spool, bus) as progress:
+            await until(lambda: progress.records == 5)
+        for number in range(20):
+            await spool.append(AT, [readings(1_000 + number * 1_000, 1_000)])
+        while (await spool.start(AT)).offset <= 5:
+            assert await spool.drop_oldest_segment(AT)
+        spool.times = 3
+        left = (await spool.head(AT)).offset
+        async with relaying(spool, bus):
+            async with asyncio.timeout(PATIENCE_S):
+                while max(marks(await everything(bus, AT))) < left - 1:  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+        assert not spool.times
+
+
 async def test_the_spool_shrinks_behind_the_relay(
     spool: LocalBus, local: LocalBus, tmp_path: Path
 ) -> None:
