@@ -26,6 +26,8 @@ class Filled:
     """Tags of the gap, on any partition, that may still miss readings."""
     rows: int
     """Readings that came, on all partitions."""
+    proven: int
+    """Tags of the gap whose history covers all of it."""
     detail: str = ""
     """Why something is missing, for a person."""
 
@@ -51,6 +53,7 @@ def decode_filled(value: bytes) -> Filled:
             parts=tuple(int(part) for part in body["parts"]),
             missing=tuple(int(tag) for tag in body["missing"]),
             rows=int(body["rows"]),
+            proven=int(body["proven"]),
             detail=str(body["detail"]),
         )
     except (KeyError, TypeError, ValueError) as error:

@@ -28,7 +28,7 @@ update gap set
     fill_parts = fill_parts || $6::int, fill_of = $7::int[], missing = $8::int[],
     fill_rows = $9::bigint, fill_detail = $10,
     filled = case when (fill_parts || $6::int) @> $7::int[]
-                       and ($9::bigint > 0 or $8::int[] = '{}')
+                       and $11::int > 0
                   then clock_timestamp() end
 where server = $1 and cause = $2 and since = $3
   and coalesce(tags, '{}') = coalesce($4::int[], '{}') and until <= $5
@@ -75,6 +75,7 @@ async def store_filled(connection: Connection, filled: Sequence[Filled]) -> None
             sorted(one.missing),
             one.rows,
             one.detail,
+            one.proven,
         )
         for one in filled
     ]

@@ -165,14 +165,17 @@ class Filler:
     async def _finish(self, job: Job, nodes: dict[int, str], reason: str) -> None:
         """Say on the log what came of the gap, and forget it."""
         plan, missing = self.plan(), tuple(job.missing or ())
+        missing = missing if job.is_read else tuple(nodes)
+        proven = len(nodes.keys() - set(missing))
         parts = sorted({plan.partition[tag] for tag in nodes}) or [*plan.partitions]
         for part in parts:
             filled = Filled(
                 gap=job.gap,
                 part=part,
                 parts=tuple(parts),
-                missing=missing if job.is_read else tuple(nodes),
+                missing=missing,
                 rows=job.rows,
+                proven=proven,
                 detail=reason,
             )
             at = TopicPartition(Topic.BACKFILL, part)

@@ -139,10 +139,10 @@ async def test_a_gap_that_was_filled_hides_only_what_is_still_missing(
     await plant.put(block((1, 0, 0.0), (1, 100, 1.0), (100, 100, 1.0)))
     await plant.declare(gap)
     asked = {"start": ISO0, "end": at(100)}
-    await plant.fill(Filled(gap, 0, (0, 1), (2,), 7, "no history"))
+    await plant.fill(Filled(gap, 0, (0, 1), (2,), 7, 1, "no history"))
     half = await api.get("/recorded", tag="1", **asked)
     assert (half["complete"], half["gaps"][0]["filled"]) == (False, None)
-    await plant.fill(Filled(gap, 1, (0, 1), (2,), 7, "no history"))
+    await plant.fill(Filled(gap, 1, (0, 1), (2,), 7, 1, "no history"))
     one = await api.get("/recorded", tag="1", **asked)
     assert (one["complete"], one["completeness"]) == (True, 1.0)
     (told,) = one["gaps"]

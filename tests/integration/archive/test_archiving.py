@@ -195,7 +195,9 @@ async def test_a_gap_is_filled_when_every_share_is_stored_in_whatever_order(
 ) -> None:
     end = NOON_US + 9 * US_PER_S
     gap = Gap("dcs", GapCause.SERVER_UNREACHABLE, NOON_US, end, detail="cable")
-    shares = [Message(*encode_filled(Filled(gap, n, (0, 1), (), 12))) for n in (0, 1)]
+    shares = [
+        Message(*encode_filled(Filled(gap, n, (0, 1), (), 12, 5))) for n in (0, 1)
+    ]
     told = text_block([(4, 2, "B-000"), (4, 5, "B-001")])
     async with archiving(tmp_path, database) as bus:
         await apply_configuration(bus, PLANT, source="p", actor="me", now=NOON_US)

@@ -193,7 +193,7 @@ async def test_an_outage_is_filled_and_each_reading_has_one_identity(
     assert [(f.gap.start, f.gap.end) for f in filled] == [(gap.start, gap.end)] * 2
     assert {f.part for f in filled} == {0, 1}
     assert {f.parts for f in filled} == {(0, 1)}
-    assert {f.missing for f in filled} == {()}
+    assert {(f.missing, f.proven) for f in filled} == {((), COUNT)}
     assert {f.rows for f in filled} <= {*range(COUNT * 20, len(fetched) + 1)}
 
 
@@ -208,7 +208,7 @@ async def test_a_server_without_history_leaves_the_gap_declared_with_its_word(
         filled = await until_filled(collected)
         fetched, _ = await backfilled(collected)
     assert not fetched
-    assert {f.missing for f in filled} == {(1, 2, 3, 4)}
+    assert {(f.missing, f.proven) for f in filled} == {((1, 2, 3, 4), 0)}
     assert filled[0].detail == "BadHistoryOperationUnsupported (0x80720000)"
 
 
