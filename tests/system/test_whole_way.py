@@ -158,6 +158,7 @@ def disturbed(site: Site, outages: list[Outage]) -> None:
     time.sleep(2)
     outages.append(Outage("the end", began, time.time_ns() // 1000 + DAY_US))
     balanced(site)
+    print(site.command("ledger", "verify", "--days", "1").stdout)
     within_outages(site, outages)
 
 

@@ -81,6 +81,8 @@ class Jobs:
     """What waits, by server; every change is written to a file in `folder`."""
 
     folder: Path
+    most: int = MOST
+    """Gaps of one server that wait."""
     _of: dict[str, list[Job]] = field(default_factory=dict)
     _kept: bool = True
 
@@ -93,11 +95,11 @@ class Jobs:
         mine[:] = [job for job in mine if job.key != fresh.key]
         mine.append(fresh)
         mine.sort(key=lambda job: job.gap.end or 0)
-        if len(mine) > MOST:
+        if len(mine) > self.most:
             given_up = mine.pop(0).gap
             _log.warning("server %s: %d gaps wait to be filled; the one from %d us is "
                          "given up and stays declared",
-                         gap.server, MOST + 1, given_up.start)  # fmt: skip
+                         gap.server, self.most + 1, given_up.start)  # fmt: skip
         self.keep()
 
     def next(self, server: str) -> Job | None:
