@@ -44,6 +44,8 @@ class _Check(BaseModel):
     """What a person should look at first."""
     phases: tuple[str, ...] = ()
     """Only while the vessel is in one of these phases; empty: in all."""
+    suppressed_phases: tuple[str, ...] = ()
+    """In these phases the alarm is suppressed by design: on record, shown to nobody."""
 
 
 class Limit(_Check):

@@ -40,7 +40,9 @@ class AlarmState(StrEnum):
     SHELVED = "shelved"
     """Put aside by a person, with a reason and an end."""
     SUPPRESSED = "suppressed-by-design"
+    """Raised in a phase in which plant.yaml says that it means nothing."""
     OUT_OF_SERVICE = "out-of-service"
+    """Taken out by a person, with a reason, until somebody puts it back."""
 
     @property
     def is_active(self) -> bool:
@@ -64,6 +66,11 @@ class Cause(StrEnum):
     SHELF_EXPIRED = "shelf-expired"
     RESET = "reset"
     COMMENTED = "commented"
+    SUPPRESSED = "suppressed"
+    """The design hides it in a phase, which the comment names."""
+    UNSUPPRESSED = "unsuppressed"
+    TAKEN_OUT = "taken-out-of-service"
+    PUT_BACK = "put-back-in-service"
     WITHDRAWN = "withdrawn"
     """A new plant.yaml has no such check, or lets it learn anew."""
     REVISED = "revised"
@@ -197,6 +204,8 @@ class CommandKind(StrEnum):
     UNSHELVE = "unshelve"
     RESET = "reset"
     COMMENT = "comment"
+    TAKE_OUT = "take-out-of-service"
+    PUT_BACK = "put-back-in-service"
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,7 +22,8 @@ class Role(StrEnum):
     OPERATOR = "operator"
     """Runs the plant: acts on alarms."""
     ENGINEER = "engineer"
-    """Answers for the equipment and its alarms: acts on them too."""
+    """Answers for the equipment and its alarms: acts on them too, and takes them out of
+    service."""
     QA = "qa"
     """Reviews the record: sees everything and may comment, but acts on nothing."""
     ADMIN = "admin"
@@ -38,6 +39,8 @@ class Right(StrEnum):
     COMMENT = "comment"
     ACT = "act"
     """Acknowledge, shelve, unshelve and reset alarms."""
+    SERVICE = "service"
+    """Take alarms out of service and put them back."""
 
 
 GRANTED: Mapping[Right, frozenset[Role]] = {
@@ -45,6 +48,7 @@ GRANTED: Mapping[Right, frozenset[Role]] = {
     Right.READ: frozenset(Role),
     Right.COMMENT: frozenset({Role.OPERATOR, Role.ENGINEER, Role.QA, Role.ADMIN}),
     Right.ACT: frozenset({Role.OPERATOR, Role.ENGINEER, Role.ADMIN}),
+    Right.SERVICE: frozenset({Role.ENGINEER, Role.ADMIN}),
 }
 
 _RIGHT, _ROLES = "x-right", "x-roles"
@@ -57,6 +61,7 @@ def needs(right: Right) -> dict[str, Any]:
 
 OPEN, READ = needs(Right.OPEN), needs(Right.READ)
 COMMENT, ACT = needs(Right.COMMENT), needs(Right.ACT)
+SERVICE = needs(Right.SERVICE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,11 @@
 
 An occurrence lasts from its raise until it is both seen and gone (state normal). What
 comes back before that is the same occurrence. See docs/decisions/0008.
+
+Three things hide an alarm, each with a name on record: a person took it out of service,
+the design suppresses it in a phase, a person put it on a shelf. The first of these that
+holds is its state; the condition goes on beneath, and when the last one ends the alarm
+is shown as the condition then is.
 """
 
 from __future__ import annotations
@@ -34,9 +39,24 @@ class Alarm:
     standing: bool = False
     """Whether the delayed condition is there, also while shelved."""
     until: int | None = None
-    """End of the shelf, us UTC."""
+    """End of the shelf, us UTC; None without one."""
     explanation: Explanation | None = None
     """Of the last raise."""
+    out: bool = False
+    """Whether it is out of service."""
+    design: str = ""
+    """Why the design suppresses it; empty where it does not."""
+    latched: bool = False
+    """Whether a latch that nobody has reset holds it, also while it is hidden."""
+
+    @property
+    def hidden(self) -> AlarmState | None:
+        """The state of what hides it; None where nothing does."""
+        if self.out:
+            return _S.OUT_OF_SERVICE
+        if self.design:
+            return _S.SUPPRESSED
+        return None if self.until is None else _S.SHELVED
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,16 +86,25 @@ _SEEN = {
 
 
 def raised(alarm: Alarm, time: int, explanation: Explanation) -> Step:
-    """Return the alarm whose condition has held for its on-delay, at `time` us UTC."""
+    """Return the alarm whose condition has held for its on-delay, at `time` us UTC.
+
+    One that is raised while its design suppresses it is on record as suppressed; what
+    was hidden before stays as it is.
+    """
     occurrence = alarm.occurrence
     if occurrence is None or alarm.state is _S.NORMAL:
         occurrence = digest("alarm", alarm.check, time)
     found = replace(
-        alarm, standing=True, occurrence=occurrence, explanation=explanation
+        alarm,
+        standing=True,
+        occurrence=occurrence,
+        explanation=explanation,
+        latched=alarm.latch,
     )
-    if alarm.state is _S.SHELVED:
+    hidden = found.hidden
+    if hidden is not None and hidden is alarm.state:
         return Step(found)
-    return Step(replace(found, state=_standing_state(alarm)), Cause.RAISED)
+    return Step(_in(found, hidden or _standing_state(alarm)), Cause.RAISED)
 
 
 def returned(alarm: Alarm) -> Step:
@@ -87,23 +116,44 @@ def returned(alarm: Alarm) -> Step:
 
 def passed(alarm: Alarm, now: int) -> Step:
     """Return the alarm at the clock record `now`, us UTC: shelves end."""
-    if alarm.state is not _S.SHELVED or alarm.until is None or now < alarm.until:
+    if alarm.until is None or now < alarm.until:
         return Step(alarm)
-    return Step(_unshelved(alarm), Cause.SHELF_EXPIRED)
+    return _shown(replace(alarm, until=None), _S.SHELVED, Cause.SHELF_EXPIRED)
+
+
+def suppressed(alarm: Alarm, why: str) -> Step:
+    """Return the alarm that its design suppresses from now on.
+
+    A normal one has nothing to tell yet: it is on record when it is raised.
+    """
+    found = replace(alarm, design=why)
+    if alarm.state is _S.NORMAL or found.hidden is alarm.state:
+        return Step(found)
+    return Step(_in(found, _S.SUPPRESSED), Cause.SUPPRESSED)
+
+
+def unsuppressed(alarm: Alarm) -> Step:
+    """Return the alarm that its design suppresses no more."""
+    return _shown(replace(alarm, design=""), _S.SUPPRESSED, Cause.UNSUPPRESSED)
 
 
 def withdrawn(alarm: Alarm) -> Step:
     """Return the alarm whose check is no more: normal, whoever had seen it or not."""
     if alarm.state is _S.NORMAL:
         return Step(alarm)
-    ended = replace(alarm, state=_S.NORMAL, standing=False, until=None)
+    ended = Alarm(
+        *(alarm.check, alarm.priority, alarm.latch),
+        occurrence=alarm.occurrence,
+        explanation=alarm.explanation,
+    )
     return Step(ended, Cause.WITHDRAWN)
 
 
 def commanded(alarm: Alarm, command: Command) -> Step:
     """Return the alarm after a person's word; what does not apply changes nothing.
 
-    A shelf needs an end after the command; a reset needs that the condition is gone.
+    A shelf needs an end after the command; a reset needs that the condition is gone. A
+    person can shelve only what can be seen, and taking out of service ends a shelf.
     """
     kind, state = command.kind, alarm.state
     if command.alarm != alarm.occurrence:
@@ -112,22 +162,57 @@ def commanded(alarm: Alarm, command: Command) -> Step:
         return Step(alarm, Cause.COMMENTED)
     if (kind, state) in _SEEN:
         after, cause = _SEEN[kind, state]
-        return Step(_in(alarm, after), cause)
-    if kind is _K.SHELVE and (command.until or 0) > command.time:
-        shelved = replace(alarm, state=_S.SHELVED, until=command.until)
-        return Step(shelved, Cause.SHELVED)
-    if kind is _K.UNSHELVE and state is _S.SHELVED:
-        return Step(_unshelved(alarm), Cause.UNSHELVED)
-    return Step(alarm)
+        latched = alarm.latched and kind is not _K.RESET
+        return Step(replace(_in(alarm, after), latched=latched), cause)
+    return _put_aside(alarm, command)
+
+
+def _put_aside(alarm: Alarm, command: Command) -> Step:
+    """Return the alarm after a word that hides it or shows it again."""
+    match command.kind:
+        case _K.SHELVE if (command.until or 0) > command.time:
+            return _shelved(alarm, command)
+        case _K.UNSHELVE if alarm.state is _S.SHELVED:
+            return _shown(replace(alarm, until=None), _S.SHELVED, Cause.UNSHELVED)
+        case _K.TAKE_OUT if not alarm.out:
+            taken = replace(alarm, out=True, until=None)
+            return Step(_in(taken, _S.OUT_OF_SERVICE), Cause.TAKEN_OUT)
+        case _K.PUT_BACK if alarm.out:
+            back = replace(alarm, out=False)
+            return _shown(back, _S.OUT_OF_SERVICE, Cause.PUT_BACK)
+        case _:
+            return Step(alarm)
 
 
 def _in(alarm: Alarm, state: AlarmState) -> Alarm:
     return replace(alarm, state=state)
 
 
-def _unshelved(alarm: Alarm) -> Alarm:
-    state = _standing_state(alarm) if alarm.standing else _S.NORMAL
-    return replace(alarm, state=state, until=None)
+def _shelved(alarm: Alarm, command: Command) -> Step:
+    found = replace(alarm, until=command.until)
+    if found.hidden is not _S.SHELVED:
+        return Step(alarm)
+    return Step(_in(found, _S.SHELVED), Cause.SHELVED)
+
+
+def _shown(alarm: Alarm, was: AlarmState, cause: Cause) -> Step:
+    """Return the alarm when what made it hidden as `was` has ended.
+
+    What hides it still becomes its state; else it is shown as its condition is.
+    """
+    if alarm.state is not was:
+        return Step(alarm)
+    if alarm.hidden is not None:
+        after = alarm.hidden
+    elif alarm.standing:
+        after = _standing_state(alarm)
+    else:
+        after = _S.LATCHED_UNACKNOWLEDGED if _latches(alarm) else _S.NORMAL
+    return Step(_in(alarm, after), cause)
+
+
+def _latches(alarm: Alarm) -> bool:
+    return alarm.latch and alarm.latched
 
 
 def _standing_state(alarm: Alarm) -> AlarmState:

@@ -66,9 +66,23 @@ class Board:
         self.known = 0
         """Time of the last clock record, us UTC."""
 
-    def does(self, doing: Doing) -> None:
-        """Take what the vessel does from a time on."""
+    def does(self, doing: Doing) -> list[AlarmTransition]:
+        """Take what the vessel does from a time on, and what that suppresses."""
         self._doing.append(doing)
+        return self.suppress(doing.since)
+
+    def suppress(self, time: int) -> list[AlarmTransition]:
+        """Suppress at `time`, us UTC, what the design says, and nothing else."""
+        phase = self._doing[-1].phase if self._doing else None
+        found: list[AlarmTransition] = []
+        for check, alarm in enumerate(self._alarms):
+            named = phase in self._checks[check].settings.suppressed_phases
+            why = f"phase {phase}" if named else ""
+            if why == alarm.design:
+                continue
+            step = alarms.suppressed(alarm, why) if why else alarms.unsuppressed(alarm)
+            found += self._told(check, step, time, comment=why)
+        return found
 
     def doing(self, time: int) -> Doing:
         """Return what the vessel did at a time, us UTC."""
@@ -78,9 +92,9 @@ class Board:
     def raised(
         self, check: int, time: int, explanation: Explanation
     ) -> list[AlarmTransition]:
-        """Raise an alarm."""
-        alarm = self._alarms[check]
-        return self._told(check, alarms.raised(alarm, time, explanation), time)
+        """Raise an alarm; one that is suppressed says why it is."""
+        step = alarms.raised(self._alarms[check], time, explanation)
+        return self._told(check, step, time, comment=step.alarm.design)
 
     def returned(self, check: int, time: int) -> list[AlarmTransition]:
         """Let an alarm's condition be gone."""
@@ -92,7 +106,7 @@ class Board:
         return [
             transition
             for check, alarm in enumerate(self._alarms)
-            if alarm.state is AlarmState.SHELVED
+            if alarm.until is not None
             for transition in self._told(check, alarms.passed(alarm, now), now)
         ]
 
@@ -134,13 +148,19 @@ class Board:
         ]
 
     def _told(
-        self, check: int, step: Step, time: int, by: Command | Applied | None = None
+        self,
+        check: int,
+        step: Step,
+        time: int,
+        by: Command | Applied | None = None,
+        *,
+        comment: str = "",
     ) -> list[AlarmTransition]:
         before = self._alarms[check].state
         self._alarms[check] = step.alarm
         if step.cause is None:
             return []
-        said = {} if by is None else _by(by)
+        said = {"comment": comment} if by is None else _by(by)
         return [self._transition(check, step, time, before=before, **said)]
 
     def _transition(

@@ -96,7 +96,8 @@ class Watched:
         events = self.batches.see(block)
         if events:
             time = events[-1].time
-            self.watch.context(time, self.batches.batch, self.batches.phase)
+            doing = self.batches.batch, self.batches.phase
+            return [*events, *self.watch.context(time, *doing)]
         return events
 
 

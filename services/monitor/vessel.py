@@ -152,15 +152,16 @@ class VesselWatch:
         """Whether the vessel itself said something good as lately as it used to."""
         return now - self._judged <= max(PACE * self._pace, SILENT_US)
 
-    def context(self, time: int, batch: str | None, phase: str | None) -> None:
-        """Take what the vessel does from `time` (us UTC) on."""
-        self._board.does(Doing(time, batch, phase))
+    def context(self, time: int, batch: str | None, phase: str | None) -> list[Event]:
+        """Take what the vessel does from `time` (us UTC) on, and what it suppresses."""
+        events: list[Event] = [*self._board.does(Doing(time, batch, phase))]
         if phase == self._phase.name:
-            return
+            return events
         self._phase = Phase(phase, time)
         for sighting in self._raw:
             if sighting is not None:
                 self._edges([replace(sighting, time=max(sighting.time, time))])
+        return events
 
     def command(self, command: Command) -> list[Event]:
         """Return what a person's command does; a repeat does nothing."""
@@ -203,6 +204,7 @@ class VesselWatch:
         events = old.withdrawn(
             [n for n in range(len(theirs.checks)) if n not in kept], by
         )
+        events += self._board.suppress(by.time)
         for check in np.flatnonzero(self._delays.due < NEVER).tolist():
             self._delays.overdue(check, self._lived(check)[0])
         for sighting in self._raw:

@@ -26,6 +26,12 @@ LATE_S = 300
 _WIDTH = 72
 _MOST_MOVED = 5
 _URGENCY = {1: "URGENT", 2: "HIGH"}
+_SHOWN_AGAIN = {
+    Cause.SHELF_EXPIRED: "shelved",
+    Cause.UNSUPPRESSED: "suppressed by design",
+    Cause.PUT_BACK: "out of service",
+}
+"""What an alarm was before it is told by these causes."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -114,8 +120,9 @@ def _notes(said: AlarmTransition, now: int) -> Iterator[str]:
         )
     if said.detected_late:
         yield _filled("DETECTED LATE: the readings arrived after their time.")
-    if said.cause is Cause.SHELF_EXPIRED:
-        yield _filled("The alarm was shelved; the shelf has ended and it is active.")
+    if said.cause in _SHOWN_AGAIN:
+        was = _SHOWN_AGAIN[said.cause]
+        yield _filled(f"The alarm was {was}; that has ended and it is active.")
     age_s = (now - said.known) // US_PER_S
     if age_s > LATE_S:
         yield _filled(

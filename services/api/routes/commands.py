@@ -12,7 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from services.api.answers import json_response
 from services.api.moments import iso, moment_us, now_us
 from services.api.problems import Problem
-from services.api.roles import ACT, COMMENT
+from services.api.roles import ACT, COMMENT, SERVICE
 from services.api.routes.alarms import AlarmId, unknown_alarm
 from services.api.sources import From
 from shared.domain import US_PER_S
@@ -121,6 +121,20 @@ async def unshelve(
 async def reset(found: From, alarm: AlarmId, by: By, body: Remarked = None) -> Response:
     """Let go of a latched alarm whose condition is gone."""
     return await _send(found, CommandKind.RESET, alarm, by, body or Remark())
+
+
+@router.post("/take-out-of-service", status_code=202, openapi_extra=SERVICE)
+async def take_out(found: From, alarm: AlarmId, by: By, body: Said) -> Response:
+    """Take the alarm out of service, with a reason, until somebody puts it back."""
+    return await _send(found, CommandKind.TAKE_OUT, alarm, by, body)
+
+
+@router.post("/put-back-in-service", status_code=202, openapi_extra=SERVICE)
+async def put_back(
+    found: From, alarm: AlarmId, by: By, body: Remarked = None
+) -> Response:
+    """Put the alarm back in service; when its condition stands it is active at once."""
+    return await _send(found, CommandKind.PUT_BACK, alarm, by, body or Remark())
 
 
 @router.post("/comment", status_code=202, openapi_extra=COMMENT)

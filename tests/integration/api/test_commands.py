@@ -36,6 +36,8 @@ RESTRICTED = {
     "POST /alarms/{alarm}/shelve": ACTING,
     "POST /alarms/{alarm}/unshelve": ACTING,
     "POST /alarms/{alarm}/reset": ACTING,
+    "POST /alarms/{alarm}/take-out-of-service": {"engineer", "admin"},
+    "POST /alarms/{alarm}/put-back-in-service": {"engineer", "admin"},
     "POST /alarms/{alarm}/comment": ACTING | {"qa"},
 }
 """Who may; every other path may be read by all who have a key."""
@@ -96,6 +98,8 @@ async def test_every_command_is_logged_with_what_was_said(
     await api.post(f"{PATH}/shelve", {"until": "*+8h", "comment": " night "})
     await api.post(f"{PATH}/unshelve", {"comment": "done"})
     await api.post(f"{PATH}/reset")
+    await api.post(f"{PATH}/take-out-of-service", {"comment": "probe away"})
+    await api.post(f"{PATH}/put-back-in-service")
     await api.post(f"{PATH}/comment", {"comment": "see deviation 17"})
     commands = await logged(plant)
     assert [(one.kind, one.comment) for one in commands] == [
@@ -103,10 +107,12 @@ async def test_every_command_is_logged_with_what_was_said(
         ("shelve", "night"),
         ("unshelve", "done"),
         ("reset", ""),
+        ("take-out-of-service", "probe away"),
+        ("put-back-in-service", ""),
         ("comment", "see deviation 17"),
     ]
     assert {one.actor for one in commands} == {"unauthenticated:operator"}
-    assert len({one.id for one in commands}) == 5
+    assert len({one.id for one in commands}) == 7
     shelves = [one.until - one.time for one in commands[:2] if one.until]
     assert shelves == [
         pytest.approx(1_800 * S, abs=S),
@@ -176,6 +182,7 @@ REFUSALS: list[tuple[str, object, dict[str, str], int, str]] = [
         400,
         "no UTC offset",
     ),
+    (f"{PATH}/take-out-of-service", {"comment": " "}, {}, 400, "comment"),
     (f"{PATH}/comment", {"comment": "a\0b"}, {}, 400, "comment"),
     (f"{PATH}/comment", {"comment": "x" * 1_001}, {}, 400, "comment"),
     (f"{PATH}/acknowledge", {"coment": "x"}, {}, 400, "coment"),

@@ -65,16 +65,19 @@ async def test_only_what_should_wake_somebody_is_pushed(
     low, alarm = raised(T0, priority=3), raised(T0 + S)
     shelved = replace(raised(T0 + 2 * S), after=AlarmState.SHELVED)
     back = went_on(shelved, Cause.SHELF_EXPIRED, AlarmState.UNACKNOWLEDGED)
+    hidden = replace(raised(T0 + 3 * S), after=AlarmState.SUPPRESSED)
+    shown = went_on(hidden, Cause.UNSUPPRESSED, AlarmState.UNACKNOWLEDGED)
     seen = went_on(alarm, Cause.ACKNOWLEDGED, AlarmState.ACKNOWLEDGED, actor="me")
     async with receiver.up(), notifying(to(receiver, told)):
         await told.registered("webhook it")
-        await told.add(low, alarm, seen, shelved, back)
-        await receiver.until(lambda it: len(it.arrivals) == 2)
+        await told.add(low, alarm, seen, shelved, back, hidden, shown)
+        await receiver.until(lambda it: len(it.arrivals) == 3)
     assert [a.told["type"] for a in receiver.arrivals] == [
         "alarm.raised",
         "alarm.shelf-expired",
+        "alarm.unsuppressed",
     ]
-    assert await told.value("select count(*) from push") == 2
+    assert await told.value("select count(*) from push") == 3
 
 
 async def test_a_receiver_that_was_away_gets_everything_in_order(

@@ -40,6 +40,7 @@ def test_each_right_is_granted_as_documented() -> None:
         Right.READ: "aeoqv",
         Right.COMMENT: "aeoq",
         Right.ACT: "aeo",
+        Right.SERVICE: "ae",
     }
     for right, named in ((Right.ACT, ACT), (Right.COMMENT, COMMENT)):
         for role in Role:

@@ -24,7 +24,13 @@ if TYPE_CHECKING:
 CHECKS = {
     "A": TagChecks(
         limits=(
-            Limit(side="h", value=21.0, on_delay_s=20, deadband=0.2),
+            Limit(
+                side="h",
+                value=21.0,
+                on_delay_s=20,
+                deadband=0.2,
+                suppressed_phases=("Rest",),
+            ),
             Limit(side="l", value=-0.5, of="B", on_delay_s=5, phases=("Feed",)),
         ),
         rate=Rate(per_min=3.0, over_s=30, on_delay_s=0),
@@ -85,8 +91,7 @@ def inputs() -> Iterator[tuple[str, int]]:
 def give(watch: VesselWatch, kind: str, s: int) -> list[Event]:
     if kind == "context":
         phase = ("Grow", "Feed", "Rest")[(s // 1300) % 3]
-        watch.context(NOON + s * S, f"B{s // 2600}", phase)
-        return []
+        return watch.context(NOON + s * S, f"B{s // 2600}", phase)
     if kind == "readings":
         return watch.readings(second(s))
     alive = dict.fromkeys((1, 2, 3), not 4000 < s < 4100)
@@ -107,6 +112,8 @@ def test_the_story_tells_of_every_kind() -> None:
         "A/limit-h", "A/limit-l", "A/rate", "B/frozen", "B/noise", "no-data",
         "residual/ewma", "residual/lagged", "residual/serviced",
     }  # fmt: skip
+    told_of = told(list(chain(*WHOLE)))
+    assert AlarmState.SUPPRESSED in {e.after for e in told_of}
 
 
 def test_a_state_taken_up_anywhere_gives_the_same_further_events() -> None:
