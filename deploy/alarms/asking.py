@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import ssl
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
@@ -23,6 +24,15 @@ _TIMEOUT_S = 10.0
 
 class AnswerRefused(FedbatchError):  # noqa: N818
     """The API does not let us, or does not know what we ask for."""
+
+
+def actor_name(text: str) -> str:
+    """Return a name that the API takes.
+
+    >>> actor_name("anna/ops")
+    'anna_ops'
+    """
+    return re.sub(r"[^\w.@ \-]", "_", text)[:64]
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,12 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sys
-import termios
 import time
-import tty
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -16,19 +12,19 @@ from rich.console import Console
 from rich.live import Live
 
 from deploy.alarms.asking import Api
+from deploy.alarms.keyboard import KEY_BYTES, keyboard
 from deploy.alarms.selection import Listed, Wish, keys, pressed, renewed
 from deploy.alarms.view import plain, screen
 from shared.domain import FedbatchError, Unavailable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
 
     from deploy.alarms.alarm import Alarm
     from deploy.alarms.asking import Access
 
 LOOK_S = 1.0
 """Pause between two questions for the list."""
-_KEY_BYTES = 64
 
 
 async def watch(access: Access) -> None:
@@ -95,14 +91,14 @@ class Screen:
         self._console = console
         self._api = api
         self._listed = Listed(now=time.time(), url=url)
-        self._typed: asyncio.Queue[str] = asyncio.Queue(maxsize=_KEY_BYTES)
+        self._typed: asyncio.Queue[str] = asyncio.Queue(maxsize=KEY_BYTES)
         self._draw: Callable[[], None] = lambda: None
 
     async def run(self) -> None:
         """Show, until `q`."""
         with (
             Live(console=self._console, auto_refresh=False, screen=True) as live,
-            _keyboard(self._take),
+            keyboard(self._take),
         ):
 
             def draw() -> None:
@@ -169,22 +165,3 @@ class Screen:
     def _show(self) -> None:
         self._listed = replace(self._listed, now=time.time())
         self._draw()
-
-
-@contextmanager
-def _keyboard(take: Callable[[str], None]) -> Iterator[None]:
-    """Give keys one by one, unechoed, for the length of the block."""
-    loop, source = asyncio.get_running_loop(), sys.stdin.fileno()
-    before = termios.tcgetattr(source)
-
-    def read() -> None:
-        typed = os.read(source, _KEY_BYTES).decode("utf-8", "replace")
-        take(typed or "q")
-
-    tty.setcbreak(source)
-    loop.add_reader(source, read)
-    try:
-        yield
-    finally:
-        loop.remove_reader(source)
-        termios.tcsetattr(source, termios.TCSADRAIN, before)

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import getpass
-import re
 from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from deploy.alarms.asking import Access
+from deploy.alarms.asking import Access, actor_name
 from deploy.alarms.screen import watch
 from deploy.command.options import OptionInvalid
 from deploy.settings import CommandSettings
@@ -47,5 +46,5 @@ def access(
     kept = CommandSettings.load().key
     if key is None and kept is not None:
         key = kept.get_secret_value()
-    who = re.sub(r"[^\w.@ \-]", "_", actor or getpass.getuser())[:64]
+    who = actor_name(actor or getpass.getuser())
     return Access(url.rstrip("/"), who, key, ca_file)

@@ -3,18 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import getpass
 import json
 import sys
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from rich.console import Console
 from rich.live import Live
 
+from deploy.alarms.asking import Access, Api, actor_name
+from deploy.alarms.keyboard import KEY_BYTES, keyboard
+from deploy.alarms.selection import keys
 from deploy.embedded.steps import Steps
 from deploy.embedded.view import Picture, ServiceLine, drawn, plain
 from deploy.embedded.watching import Watch
+from shared.domain import FedbatchError
 
 if TYPE_CHECKING:
     from deploy.embedded.processes import ServiceState, Supervisor
@@ -39,6 +45,7 @@ class Screen:
         self.steps = Steps(self._console)
         self._supervisor: Supervisor | None = None
         self._database = ""
+        self._notice = ""
         self._watch: Watch | None = None
         self._picture = Picture(now=time.time())
         self._timings: dict[str, float] = {}
@@ -71,12 +78,38 @@ class Screen:
                 await self._show_plain(self._watch)
 
     async def _show_drawn(self, watch: Watch) -> None:
-        with Live(console=self._console, auto_refresh=False, screen=False) as live:
-            while True:
-                await self._look(watch)
-                urls = addresses(watch.url, watch.example)
-                live.update(drawn(self._picture, self._title, urls), refresh=True)
-                await asyncio.sleep(_LOOK_S)
+        typed: asyncio.Queue[str] = asyncio.Queue(maxsize=KEY_BYTES)
+        who = Access(watch.url, actor_name(getpass.getuser()))
+        live = Live(console=self._console, auto_refresh=False, screen=False)
+
+        def take(text: str) -> None:
+            if not typed.full():
+                typed.put_nowait(text)
+
+        async with Api(who) as api:
+            with live, keyboard(take):
+                while True:
+                    await self._look(watch)
+                    urls = addresses(watch.url, watch.example)
+                    shown = drawn(self._picture, self._title, urls, self._notice)
+                    live.update(shown, refresh=True)
+                    await self._act(typed, api)
+
+    async def _act(self, typed: asyncio.Queue[str], api: Api) -> None:
+        """Wait until it is time to look again, or do what a key asks for."""
+        pressed: list[str] = []
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_LOOK_S):
+                pressed = keys(await typed.get())
+        alarm = self._picture.waits
+        if "acknowledge" not in pressed or alarm is None:
+            return
+        try:
+            await api.acknowledge(alarm)
+        except FedbatchError as error:
+            self._notice = f"not acknowledged: {error}"
+        else:
+            self._notice = f"{alarm.vessel} {alarm.tag}: acknowledgement sent"
 
     async def _show_plain(self, watch: Watch) -> None:
         told = 0

@@ -94,6 +94,11 @@ class Picture:
         return self.behind_s is not None and self.behind_s < LIVE_S
 
     @property
+    def waits(self) -> Alarm | None:
+        """The first alarm that nobody has acknowledged."""
+        return next((alarm for alarm in self.alarms if alarm.is_unseen), None)
+
+    @property
     def urgent(self) -> int:
         """Active alarms of priority 1 and 2 that nobody has acknowledged."""
         return sum(a.is_unseen and a.priority <= 2 for a in self.alarms)
@@ -121,16 +126,21 @@ def plain(picture: Picture) -> str:
     return "  ".join([*parts, picture.trouble]).rstrip()
 
 
-def drawn(picture: Picture, title: str, urls: Sequence[tuple[str, str]]) -> Panel:
+def drawn(
+    picture: Picture, title: str, urls: Sequence[tuple[str, str]], notice: str = ""
+) -> Panel:
     """Return the live view.
 
     Args:
         picture: what to show.
         title: the first line.
         urls: pairs of a name and an address, or a command to try.
+        notice: what became of the last key.
     """
     shown = few(picture.alarms, picture.now, MOST_ALARMS)
     parts: list[RenderableType] = [_vessels(picture), Text(""), shown, Text("")]
+    if notice:
+        parts += [Text(notice), Text("")]
     parts.append(_flow(picture))
     if not picture.live:
         parts.append(_catching_up(picture))
@@ -138,7 +148,9 @@ def drawn(picture: Picture, title: str, urls: Sequence[tuple[str, str]]) -> Pane
     return Panel(
         Group(*parts),
         title=title,
-        subtitle="Ctrl-C stops",
+        subtitle="a acknowledges the first   Ctrl-C stops"
+        if picture.waits
+        else "Ctrl-C stops",
         border_style=_border(picture),
     )
 
