@@ -6,10 +6,10 @@ from functools import cache
 from importlib.resources import files
 
 from fastapi import APIRouter, Request
-from fastapi.openapi.docs import get_redoc_html, get_swagger_ui_html
-from fastapi.responses import HTMLResponse, Response
+from fastapi.responses import Response
 
 from services.api.answers import json_response
+from services.api.description import described
 from services.api.roles import READ
 
 router = APIRouter(include_in_schema=False)
@@ -71,12 +71,7 @@ async def description(request: Request) -> Response:
 
 
 @router.get("/docs", openapi_extra=READ)
-async def docs() -> HTMLResponse:
-    """Return a page to read and try the paths."""
-    return get_swagger_ui_html(openapi_url="/openapi.json", title="fedbatch")
-
-
-@router.get("/redoc", openapi_extra=READ)
-async def redoc() -> HTMLResponse:
+async def docs(request: Request) -> Response:
     """Return a page to read the paths."""
-    return get_redoc_html(openapi_url="/openapi.json", title="fedbatch")
+    text = described(request.app.openapi())
+    return Response(text, headers=_POLICY, media_type=_TYPES["page.html"])

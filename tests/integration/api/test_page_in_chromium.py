@@ -11,8 +11,9 @@ import pytest_asyncio
 from services.api.moments import now_us
 from shared.events import AlarmState, Cause, CommandKind
 from tests.conftest import absent
+from tests.integration.api.conftest import served
 from tests.integration.api.stored import T0, Client, Row, S, StoredPlant, block
-from tests.integration.api.test_commands import logged
+from tests.integration.api.test_commands import logged, with_keys
 from tests.neighbours.chromium import chromium
 from tests.neighbours.missing import NeighbourMissing
 from tests.neighbours.said import raised, went_on
@@ -20,6 +21,7 @@ from tests.neighbours.said import raised, went_on
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
+    from services.api.settings import ApiSettings
     from tests.neighbours.chromium import Page
 
 PICTURES = os.environ.get("PAGE_PICTURES")
@@ -97,6 +99,27 @@ async def test_the_page_shows_the_plant_and_an_alarm_is_acknowledged_on_it(
     assert foreign == []
     refused = [said for said in browser.complaints if "503" not in said]
     assert refused == []  # 503 is the readiness of this plant without instruments
+
+
+async def test_with_keys_the_browser_signs_in_and_a_viewer_may_only_look(
+    plant: StoredPlant, settings: ApiSettings, browser: Page
+) -> None:
+    alarm = raised(now_us() - 60 * S, priority=1)
+    await plant.put_events(alarm)
+    locked = with_keys(settings)
+    key = locked.keys["viewer"].get_secret_value()
+    async with served(locked) as api:
+        base = str(api.http.base_url).rstrip("/")
+        await browser.open(base.replace("//", f"//viewer:{key}@"))
+        await browser.until("document.title.includes('fedbatch')")
+        await browser.open(base)  # the browser remembers name and key
+        await browser.until("document.querySelector('#live')?.className == 'pill good'")
+        await browser.until("document.querySelectorAll('.vessel').length == 2")
+        await browser.until("document.querySelector('.alarm button') !== null")
+        await browser.value("document.querySelector('.alarm button').click()")
+        said = await browser.until("document.querySelector('.refused')?.textContent")
+    assert "role viewer may not POST" in said
+    assert await logged(plant) == []
 
 
 async def pictures(browser: Page) -> None:

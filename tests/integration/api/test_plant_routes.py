@@ -182,6 +182,10 @@ async def test_the_first_page_links_to_everything(
     for word in ("/vessels", "/alarms/kpis", "/docs", "/gaps?start=*-1d", "/alarms"):
         assert word in page.text
     assert (await api.get("/gaps", start="*-1d"))["gaps"] == []
+    read = (await api.http.get("/docs")).text
+    for path in (await api.get("/openapi.json"))["paths"]:
+        assert f"{path}</code>" in read
+    assert "://" not in read
 
 
 async def test_every_parameter_is_described(api: Client) -> None:
