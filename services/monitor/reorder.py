@@ -17,12 +17,16 @@ from shared.domain import US_PER_S
 from shared.readings import Block, empty, merge
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Set
+    from collections.abc import Iterator, Mapping, Sequence, Set
 
     from numpy.typing import NDArray
 
 HOLD_US = 2 * US_PER_S
-"""Readings wait until the vessel's watermark is this far past them."""
+"""Readings wait until the vessel's watermark is this far past their cell's begin."""
+CELL_US = US_PER_S // 5
+"""Readings are handed over in cells of so much source time, counted from 1970: tags
+with source times of their own would be a call each. Less than HOLD_US late is in time
+whatever its place in the cell."""
 TICK_US = US_PER_S
 """While the source runs behind the clock, its own time passes in steps not shorter."""
 MOST_ROWS = 50_000
@@ -31,9 +35,10 @@ MOST_ROWS = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Instant:
-    """All readings of one source time, by (tag, tie)."""
+    """All readings of a cell, or of its part between two clocks, by time, tag, tie."""
 
     time: int
+    """Of the last of them."""
     block: Block
 
 
@@ -191,7 +196,8 @@ class Reorder:
             bound = max(bound, self.marks.released)
         self.marks.released = bound
         rows = self._due(bound)
-        instants = [] if rows is None else list(_instants(rows))
+        clocks = [each.now for each in self._clocks if each.now <= bound]
+        instants = [] if rows is None else list(_instants(rows, clocks))
         return self._merged(instants, bound, alive)
 
     def _bound(self) -> int | None:
@@ -201,25 +207,25 @@ class Reorder:
         now = None if marks.clock is None else self._source_now(marks.clock)
         if now is not None and (reached or self._clocks):
             reached.append(now - self._patience)
-        bound = max(reached) - HOLD_US if reached else None
+        bound = _cell_end(max(reached) - HOLD_US) if reached else None
         if self._rows <= MOST_ROWS:
             return bound
         times = np.concatenate([block.time for block in self._held])
-        half = int(np.partition(times, len(times) // 2)[len(times) // 2])
+        half = _cell_end(int(np.partition(times, len(times) // 2)[len(times) // 2]))
         return half if bound is None else max(bound, half)
 
     def _due(self, bound: int) -> Block | None:
         if self._earliest is None or self._earliest > bound:
             return None
-        held = _sorted(merge(self._held))
-        kept = _first_of_equals(held)
+        held = merge(self._held)
+        is_due = held.time <= bound
+        due = _sorted(held.take(is_due))
+        kept = _first_of_equals(due)
         if not kept.all():
             self.marks.repeated += int((~kept).sum())
-            held = held.take(kept)
-        cut = int(np.searchsorted(held.time, bound, side="right"))
-        due, rest = _part(held, 0, cut), _part(held, cut, len(held))
+            due = due.take(kept)
         self._held, self._rows, self._earliest = [], 0, None
-        self._hold(rest)
+        self._hold(held.take(~is_due))
         self._last.update(_keys(due))
         return due
 
@@ -229,7 +235,7 @@ class Reorder:
         """Return instants with the clocks between them, and the time they make pass."""
         merged: list[Instant | Passed] = []
         for instant in instants:
-            merged += self._clocks_until(instant.time - 1)
+            merged += self._clocks_until(int(instant.block.time[0]) - 1)
             merged.append(instant)
             if self._is_behind(instant) and self._ticks(instant.time):
                 self.marks.passed = instant.time
@@ -304,11 +310,22 @@ def _first_of_equals(block: Block) -> NDArray[np.bool_]:
     return kept
 
 
-def _instants(block: Block) -> Iterator[Instant]:
-    """Cut readings in source-time order where the time changes."""
-    starts = np.flatnonzero(np.diff(block.time, prepend=block.time[:1] - 1)).tolist()
-    for first, end in zip(starts, [*starts[1:], len(block)], strict=True):
-        yield Instant(int(block.time[first]), _part(block, first, end))
+def _cell_end(time: int) -> int:
+    """Return the last microsecond of the cell that has `time`."""
+    return (time // CELL_US + 1) * CELL_US - 1
+
+
+def _instants(block: Block, clocks: Sequence[int]) -> Iterator[Instant]:
+    """Cut readings in source-time order where a cell or a clock's time ends."""
+    cells = block.time // CELL_US
+    cuts = np.flatnonzero(cells[1:] != cells[:-1]) + 1
+    if clocks:
+        between = np.searchsorted(block.time, np.array(clocks), side="right")
+        cuts = np.union1d(cuts, between[(between > 0) & (between < len(block))])
+    ends = [*cuts.tolist(), len(block)]
+    for first, end in zip([0, *ends[:-1]], ends, strict=True):
+        if end > first:
+            yield Instant(int(block.time[end - 1]), _part(block, first, end))
 
 
 def _part(block: Block, first: int, end: int) -> Block:

@@ -162,8 +162,10 @@ class Watched:
             return []
         self._on = on
         low, high = self.model.band()
-        text = f"{value:.5g}, expected {low:.5g} to {high:.5g}"
-        return [Sighting(self.check.check, self.time, on, value, score, text)]
+        middle, half = (low + high) / 2.0, (high - low) / 2.0
+        away = value - middle
+        text = f"{away:+.3g} against its past of {middle:.5g}, at most {half:.3g}"
+        return [Sighting(self.check.check, self.time, on, away, score, text)]
 
     def state(self) -> list[Any]:
         """Return what `restore` needs, JSON."""
