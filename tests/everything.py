@@ -37,6 +37,7 @@ KINDS = (
     "tests/faults",
     "tests/system",
     "tests/chaos",
+    "tests/evaluation",
 )
 """What `make test` runs, the quick ones first."""
 

@@ -13,6 +13,9 @@ from simulators.faults import catalogue, scenario
 from tests.evaluation.false_alarms import run_batch
 from tests.evaluation.faults import VESSELS, Played, play, table
 
+pytestmark = pytest.mark.xdist_group("evaluated alarms")
+"""One worker plays the scenario once."""
+
 SEED = 5
 """Another one than those of the demo and of the tests of the whole plant."""
 
