@@ -178,7 +178,7 @@ class Residual(_Check):
     oxygen: OxygenBalance | None = None
     """Instead of terms: the ratio of the oxygen balance, near 1."""
     detector: Literal["adwin", "page-hinkley", "ewma", "upper-quantile"] = "ewma"
-    """upper-quantile: the 85 % quantile of the last 48 averages, for residuals that are
+    """upper-quantile: the 70 % quantile of the last 48 averages, for residuals that are
     often disturbed to one side."""
     mode: Mode = Mode.LEARNING
     snapshot: str | None = None

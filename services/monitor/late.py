@@ -1,17 +1,25 @@
-"""Excursions shown by readings that came too late for the timers."""
+"""Excursions shown by readings that came too late for the timers.
+
+What late rows show by themselves is told: values beyond limits, and rates, frozen
+values and scatter within them. Silence and residuals need what was there in between.
+"""
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from services.monitor.columns import Rows
+from services.monitor.columns import Rows, TagColumns
+from services.monitor.detectors.frozen import FrozenCheck, FrozenValues
+from services.monitor.detectors.noise import NoiseCheck, Scatters
+from services.monitor.detectors.rate import RateCheck, Rates
 from services.monitor.detectors.seen import Sighting
-from shared.checks import Limit
+from shared.checks import Frozen, Limit, Noise, Rate
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
@@ -26,7 +34,7 @@ def late_excursions(
     numbers: Mapping[str, int],
     held: NDArray[np.float64],
 ) -> list[Sighting]:
-    """Return the excursions beyond limits that lasted their on-delay in late rows.
+    """Return the conditions that lasted their on-delay in late rows, by check.
 
     Args:
         block: late rows of one vessel, times ascending.
@@ -48,7 +56,43 @@ def late_excursions(
             sign = 1.0 if limit.is_high else -1.0
             beyond = sign * (value - origin - limit.value) >= 0.0
             found += _lasting(number, limit, rows.time[mine], value, beyond)
-    return found
+    found += _by_detectors(rows, checks, len(ids))
+    return sorted(found, key=lambda each: (each.check, each.time))
+
+
+def _by_detectors(rows: Rows, checks: Sequence[Check], tags: int) -> Iterator[Sighting]:
+    """Yield what detectors that know nothing else see in the rows."""
+    came = set(rows.tag[rows.judged].tolist())
+    placed = [
+        (number, check.timed_by, check.settings)
+        for number, check in enumerate(checks)
+        if check.timed_by in came
+    ]
+    rates = [RateCheck(n, t, s) for n, t, s in placed if isinstance(s, Rate)]
+    frozen = [FrozenCheck(n, t, s) for n, t, s in placed if isinstance(s, Frozen)]
+    noises = [NoiseCheck(n, t, s) for n, t, s in placed if isinstance(s, Noise)]
+    if not (rates or frozen or noises):
+        return
+    detectors = (Rates(rates), FrozenValues(frozen), Scatters(noises))
+    columns = TagColumns(tags)
+    began: dict[int, Sighting] = {}
+    for layer in rows.layers(0, len(rows)):
+        seen = columns.take(layer)
+        for edge in (e for each in detectors for e in each.see(seen)):
+            if edge.on:
+                began[edge.check] = edge
+            elif edge.check in began:
+                yield from _long_enough(began.pop(edge.check), edge.time, checks)
+    for edge in began.values():
+        last = int(columns.time[checks[edge.check].timed_by])
+        yield from _long_enough(edge, last, checks)
+
+
+def _long_enough(
+    edge: Sighting, end: int, checks: Sequence[Check]
+) -> Iterator[Sighting]:
+    if end - edge.time >= round(checks[edge.check].settings.on_delay_s * 1e6):
+        yield replace(edge, text=f"{edge.text}; known late")
 
 
 def _lasting(

@@ -30,9 +30,8 @@ from shared.wire import (
     encode_readings,
 )
 from simulators import plant as simulated
-from simulators.publication import WIDTH
-from simulators.tags import TAGS
-from tests.evaluation.in_process import NOON_US, SERVER, described
+from simulators.tags import CORE
+from tests.evaluation.in_process import NOON_US, SERVER, WIDTH, described
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -46,13 +45,13 @@ def records(vessels: int, seconds: int, *, own_times: bool) -> Iterator[Message]
     chance = np.random.default_rng(1)
     plant = simulated.Plant(simulated.Layout(("BR101",), 1), NOON_US)
     plant.fast_forward(NOON_US)
-    tags = np.arange(vessels)[:, None] * WIDTH + 1 + np.arange(len(TAGS))
+    tags = np.arange(vessels)[:, None] * WIDTH + 1 + np.arange(len(CORE))
     offset = chance.integers(0, US_PER_S, tags.shape if own_times else (vessels, 1))
     phase = np.broadcast_to(offset, tags.shape).ravel()
     for second in range(seconds):
         start = NOON_US + second * US_PER_S
         plant.advance(start + US_PER_S)
-        value = np.tile(plant.values[0], vessels)
+        value = np.tile(plant.values[0, : len(CORE)], vessels)
         for first in range(0, US_PER_S, RECORD_US):
             due = (phase >= first) & (phase < first + RECORD_US)
             order = np.flatnonzero(due)
@@ -103,7 +102,7 @@ def measure(vessels: int, seconds: int, *, own_times: bool) -> float:
     for record in made[warm:]:
         watch.see(record)
     spent = time.process_time() - began
-    return spent / (watch.readings - before) * vessels * len(TAGS)
+    return spent / (watch.readings - before) * vessels * len(CORE)
 
 
 def main() -> None:
@@ -114,7 +113,7 @@ def main() -> None:
     asked = parser.parse_args()
     for own, what in ((True, "own source times"), (False, "shared source times")):
         share = measure(asked.vessels, asked.seconds, own_times=own)
-        rate = asked.vessels * len(TAGS)
+        rate = asked.vessels * len(CORE)
         print(
             f"{what}: {rate} readings/s cost {share:.3f} of a core, "
             f"{share / asked.vessels * 1e3:.2f} ms per vessel and second, "

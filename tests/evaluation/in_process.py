@@ -30,14 +30,14 @@ from shared.wire import (
     encode_readings,
 )
 from simulators import plant as simulated
-from simulators.publication import WIDTH, Publication
-from simulators.tags import CONTEXT, TAGS, Kind
+from simulators.publication import Publication
+from simulators.tags import ASSAYS, CONTEXT, CORE, Kind
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
 
     from shared.wire_events import Event
-    from simulators.instants import Instant, Value
+    from simulators.instants import Instant
 
 NOON_US = 1_780_000_020_000_000
 """When the plant goes live; a whole minute, us UTC."""
@@ -46,6 +46,8 @@ CATCHING_UP_US = 10_000
 CLOCK_EVERY = 100
 """Instants of the past between two clock records: a second of wall time."""
 SERVER = "simulated"
+WIDTH = len(CORE) + len(CONTEXT) + len(ASSAYS)
+"""Variables of a vessel; what the laboratory says is not played."""
 _TYPES = {Kind.DOUBLE: "number", Kind.INT32: "number", Kind.BOOLEAN: "boolean"}
 _CONTEXT = Context(batch="BatchId", phase="Phase", product="Product", client="Client")
 
@@ -82,7 +84,7 @@ def described(
 
 
 def _tags(vessel: str, first: int) -> Iterable[Tag]:
-    for number, tag in enumerate((*TAGS, *CONTEXT), first):
+    for number, tag in enumerate((*CORE, *CONTEXT), first):
         yield Tag.model_validate(
             {
                 "id": number,
@@ -114,7 +116,7 @@ class InProcess:
         self.readings = 0
         """Readings that were published."""
         self._watches: dict[str, PartitionWatch] = {}
-        self._publication = Publication(len(plant.layout.vessels), 0)
+        self._publication = Publication(len(plant.layout.vessels), 0, CORE)
         self._offset = 0
         for name, wanted in watched.items():
             self._watches[name], self.events[name] = PartitionWatch(0), []
@@ -147,16 +149,16 @@ class InProcess:
 
     def _publish(self, received: int) -> None:
         plant = self.plant
-        values: list[list[Value]] = [
-            [*row, *plant.context(index)]
-            for index, row in enumerate(plant.values.tolist())
-        ]
-        instant = self._publication.instant(plant.now, values, plant.effects)
-        self.readings += len(instant.nodes)
-        if instant.nodes:
-            header = ReadingsHeader(Origin.LIVE, SERVER, "session", (1, 1), 1)
-            made = encode_readings(_block(instant, received), header)
-            self._tell(Message(*made))
+        plant.laboratory.answers(plant.now)
+        context = [plant.context(n) for n in range(len(plant.layout.vessels))]
+        for instant in self._publication.instants(
+            plant.now, plant.values.tolist(), context, plant.effects
+        ):
+            self.readings += len(instant.nodes)
+            if instant.nodes:
+                header = ReadingsHeader(Origin.LIVE, SERVER, "session", (1, 1), 1)
+                made = encode_readings(_block(instant, received), header)
+                self._tell(Message(*made))
 
     def _tick(self, wall: int) -> None:
         self._tell(Message(*encode_liveness(Liveness(SERVER, "session", wall))))

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 FEWEST = 10
 """Windows a model learns from before it judges, however long that takes."""
-UPPER = 0.85
+UPPER = 0.7
+"""Above the disturbed part of a day, below single disturbances to the other side."""
 ROLLING = 48
 """Windows whose upper quantile is judged: a day of half hours."""
 FAST = 0.2
