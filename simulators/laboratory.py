@@ -40,7 +40,7 @@ class Result:
     known: int
     """us UTC, when the laboratory answers."""
     values: tuple[float, ...]
-    """In the order of simulators.tags.ASSAYS."""
+    """In the order of simulators.tags.ASSAYS; NaN: the process has no such thing."""
 
 
 class Laboratory:
@@ -125,4 +125,4 @@ def _true(process: Process, state: State, vessel: int) -> NDArray[np.float64]:
         for name, value in process.assays(column).items()
     }
     assays["LAB.PH"] = float(state.ph[vessel]) + OUTGASSED_PH
-    return np.array([assays.get(tag.name, 0.0) for tag in ASSAYS])
+    return np.array([assays.get(tag.name, np.nan) for tag in ASSAYS])

@@ -12,6 +12,8 @@ import numpy as np
 
 from simulators.feeding import flow_mlpm
 from simulators.laboratory import Laboratory
+from simulators.procedural import Command, CommandRefused, follows
+from simulators.procedural import State as Procedure
 from simulators.recipes import US_PER_H, Batch, Phase, next_turn
 from simulators.setpoints import FEED, OXYGEN, Setpoints
 
@@ -27,6 +29,8 @@ if TYPE_CHECKING:
 
     Vector = NDArray[np.float64]
 
+_NEVER = 2**62
+"""us UTC at which nothing is due."""
 _MOVING = {Phase.PREPARE, Phase.INOCULATE, Phase.HARVEST}
 """Phases in which a transfer line is open."""
 
@@ -61,6 +65,8 @@ class Operations:
         kind = process.name.upper()
         self.batches = [Batch(number[i], starts[i], kind) for i in range(count)]
         self.phases = [Phase.CLEAN] * count
+        self.states = [Procedure.IDLE] * count
+        """Of the batches' procedures."""
         self.setpoints = Setpoints.idle(count, recipe.setpoints(recipe.cycle_h))
         self.factors = {name: np.ones(count) for name in process.spread}
         """On the kinetic constants, by name; of the batches in the vessels."""
@@ -122,6 +128,7 @@ class Operations:
             hours = (to - started) / US_PER_H
         phase = recipe.phase(hours)
         if phase is not self.phases[index]:
+            self._goes_on(index, phase)
             self.phases[index] = phase
             self._open[index] = phase in _MOVING
             self._enter(state, index, phase, fresh)
@@ -166,8 +173,8 @@ class Operations:
     ) -> None:
         """Draw the daily sample; give glucose when it holds too little."""
         recipe, batch = self._recipe, self.batches[index]
-        due = int(culture_h // 24.0) + 1 if culture_h >= 0.0 else 0
-        last = int(recipe.harvest_from_h // 24.0) + 1
+        due = int(culture_h // recipe.sample_every_h) + 1 if culture_h >= 0.0 else 0
+        last = int(recipe.harvest_from_h // recipe.sample_every_h) + 1
         if due <= batch.samples or due > last:
             return
         batch.samples = due
@@ -225,7 +232,8 @@ class Operations:
         if not self.bolus_l.any():
             return np.zeros_like(self.bolus_l)
         most = self._design.bolus_mlpm * seconds / 60_000.0
-        litres = np.minimum(self.bolus_l, most)
+        stands = [state is Procedure.HELD for state in self.states]
+        litres = np.where(stands, 0.0, np.minimum(self.bolus_l, most))
         self.bolus_l = self.bolus_l - litres
         flow: Vector = litres * 60_000.0 / seconds
         return flow
@@ -271,12 +279,42 @@ class Operations:
             state.culture[self._process.volume_row, index] = volume
             state.volume[index] = volume
 
+    def _goes_on(self, index: int, phase: Phase) -> None:
+        """Let the procedure's state follow the recipe's phase."""
+        state = self.states[index]
+        if phase is Phase.CLEAN and state is not Procedure.IDLE:
+            ended = follows(state, Command.FINISH)
+            self.states[index] = follows(ended, Command.RESET)
+        elif state is Procedure.IDLE and phase is not Phase.CLEAN:
+            self.states[index] = follows(state, Command.START)
+
+    def command(self, index: int, command: Command, now: int) -> None:
+        """Hold, restart or abort the batch of a vessel, us UTC; see `procedural`.
+
+        Raises:
+            CommandRefused: its state does not allow it.
+        """
+        if command not in {Command.HOLD, Command.RESTART, Command.ABORT}:
+            raise CommandRefused(f"{command}: expected Hold, Restart or Abort")
+        self.states[index] = follows(self.states[index], command)
+        written = self.setpoints.written[FEED]
+        written[index] = 0.0 if command is Command.HOLD else np.nan
+        self._next[index] = _NEVER if command is Command.HOLD else now
+        if command is Command.ABORT:
+            recipe = self._recipe
+            hours = recipe.before_culture_h + recipe.harvest_from_h
+            started = now - round(hours * US_PER_H)
+            self.batches[index].started = started
+            self._started[index] = started
+            self.bolus_l[index] = 0.0
+
     def to_json(self) -> dict[str, Any]:
         """Return the exact state."""
         return {
             "batches": [batch.to_json() for batch in self.batches],
             "next_number": self._next_number,
             "phases": [str(phase) for phase in self.phases],
+            "states": [str(state) for state in self.states],
             "setpoints": self.setpoints.to_json(),
             "factors": {name: f.tolist() for name, f in self.factors.items()},
             "laboratory": self.laboratory.to_json(),
@@ -290,6 +328,7 @@ class Operations:
         self.batches = [Batch.from_json(batch) for batch in body["batches"]]
         self._next_number = int(body["next_number"])
         self.phases = [Phase(phase) for phase in body["phases"]]
+        self.states = [Procedure(state) for state in body["states"]]
         self.setpoints.restore(body["setpoints"])
         self.factors = {n: np.array(f, float) for n, f in body["factors"].items()}
         self.laboratory.restore(body["laboratory"])

@@ -39,7 +39,10 @@ if TYPE_CHECKING:
     from simulators.faults.effects import Effects
     from simulators.faults.injections import Injection
     from simulators.laboratory import Laboratory
+    from simulators.procedural import Command
+    from simulators.procedural import State as Procedure
     from simulators.processes.state import Actuators, Crossing
+    from simulators.tags import Tag
 
     Vector = NDArray[np.float64]
 
@@ -70,6 +73,8 @@ class Layout:
     design: Design = field(default_factory=Design)
     recipe: Recipe = field(default_factory=Recipe)
     process: Process = field(default_factory=ChoProcess)
+    tags: tuple[Tag, ...] = TAGS
+    """The columns of simulators.tags, with the spans of this plant's instruments."""
 
     def age_h(self, index: int) -> float:
         """Return the culture hours of a vessel when the plant starts.
@@ -78,7 +83,7 @@ class Layout:
         """
         chosen = (52.0, 156.0, 303.0)
         if index < len(chosen):
-            return chosen[index]
+            return chosen[index] % self.recipe.harvest_from_h
         return (index * _GOLDEN % 1.0) * self.recipe.harvest_from_h
 
 
@@ -105,9 +110,9 @@ class Plant:
             process, design, recipe, seed=layout.seed, starts=starts
         )
         self._reactor = Reactor(process, design)
-        self._state = State.empty(count, process, design)
+        self._state = State.empty(count, process, design, recipe.rest_l)
         self._foam = Foam(count, design, layout.seed)
-        self._instruments = Instruments(TAGS, count, layout.seed)
+        self._instruments = Instruments(layout.tags, count, layout.seed)
         self._loops = Loops(count, design)
         self.values = np.zeros((count, len(TAGS)))
         """What the instruments show now: (vessels, tags of simulators.tags)."""
@@ -137,6 +142,20 @@ class Plant:
     def context(self, index: int) -> tuple[str, str, str, str]:
         """Return BatchId, Phase, Product and Client of a vessel."""
         return self._operations.context(index)
+
+    def procedure(self, index: int) -> Procedure:
+        """Return the state of a vessel's procedure."""
+        return self._operations.states[index]
+
+    def command(self, vessel: str, command: Command) -> None:
+        """Hold, restart or abort the batch of a vessel, now.
+
+        Raises:
+            CommandRefused: the state of its procedure does not allow it.
+        """
+        index = self.layout.vessels.index(vessel)
+        self._operations.command(index, command, self.now)
+        self._twins.command(vessel, command)
 
     def culture_hours(self) -> Vector:
         """Return the hours since inoculation now, negative before, shape (n,)."""
@@ -292,6 +311,7 @@ class Plant:
         return {
             "vessels": list(self.layout.vessels),
             "seed": self.layout.seed,
+            "process": self.layout.process.name,
             "now": self.now,
             "operations": self._operations.to_json(),
             "state": self._state.to_json(),
@@ -310,11 +330,16 @@ class Plant:
             StateUnusable: it was saved with other vessels or another seed.
         """
         layout = self.layout
-        for name, wanted in (("vessels", list(layout.vessels)), ("seed", layout.seed)):
-            if body.get(name) != wanted:
+        saved = {"process": "cho", **body}
+        for name, wanted in (
+            ("vessels", list(layout.vessels)),
+            ("seed", layout.seed),
+            ("process", layout.process.name),
+        ):
+            if saved.get(name) != wanted:
                 raise StateUnusable(
                     f"{name} of the saved plant: expected {wanted}, "
-                    f"found {body.get(name)}"
+                    f"found {saved.get(name)}"
                 )
         self.now = int(body["now"])
         self._operations.restore(body["operations"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import isnan
 from typing import TYPE_CHECKING
 
 from simulators.instants import Instant
@@ -79,8 +80,12 @@ class Publication:
     def assays(self, result: Result) -> Instant:
         """Return what the laboratory says of one sample, at the time it was drawn."""
         begin = self._first + result.vessel * self.width + self._assays
-        nodes = range(begin, begin + len(ASSAYS))
-        return Instant(result.drawn, list(nodes), list(result.values))
+        found = [
+            (node, value)
+            for node, value in enumerate(result.values, begin)
+            if not isnan(value)
+        ]
+        return Instant(result.drawn, [n for n, _ in found], [v for _, v in found])
 
     def instants(
         self,

@@ -31,6 +31,9 @@ class Phase(StrEnum):
     """Medium is filled, warmed and conditioned."""
     INOCULATE = "Inoculate"
     GROWTH = "Growth"
+    """The first phase of every culture."""
+    TRANSFECTION = "Transfection"
+    """Until the medium is exchanged."""
     FEED = "Feed"
     """Growth with the nutrient feed."""
     TEMPERATURE_SHIFT = "TemperatureShift"
@@ -41,8 +44,23 @@ class Phase(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
+class Stage:
+    """One phase of the culture."""
+
+    phase: Phase
+    from_h: float
+    """Culture hours."""
+    degc: float
+    fed: bool = False
+    """Whether the nutrient feed runs."""
+
+
+@dataclass(frozen=True, slots=True)
 class Recipe:
-    """The CHO fed-batch recipe; hours of phases and their setpoints."""
+    """The CHO fed-batch recipe; hours of phases and their setpoints.
+
+    Recipes of other processes replace `stages`; see simulators.organisms.
+    """
 
     prepare_h: float = 12.0
     fill_h: float = 3.0
@@ -72,7 +90,8 @@ class Recipe:
     """mmol/L of glucose at a daily assay below which a bolus is given."""
     bolus_to: float = 33.0
     sample_l: float = 0.3
-    """What a daily sample takes, with the flush of its valve."""
+    """What a sample takes, with the flush of its valve."""
+    sample_every_h: float = 24.0
 
     @property
     def before_culture_h(self) -> float:
@@ -90,63 +109,65 @@ class Recipe:
     def _emptied_h(self) -> float:
         return self.cycle_h - self.clean_h - 0.3 * self.harvest_h
 
+    @property
+    def stages(self) -> tuple[Stage, ...]:
+        """Return the phases from inoculation to harvest, in order."""
+        warm, cool = self.growth_degc, self.production_degc
+        return (
+            Stage(Phase.GROWTH, 0.0, warm),
+            Stage(Phase.FEED, self.feed_from_h, warm, fed=True),
+            Stage(Phase.TEMPERATURE_SHIFT, self.shift_from_h, cool, fed=True),
+            Stage(Phase.PRODUCTION, self.production_from_h, cool, fed=True),
+        )
+
     def turns(self) -> tuple[float, ...]:
         """Return the hours since the start of a batch at which something changes.
 
-        Phases, the end of filling, daily samples, the end of a batch; ascending.
+        Phases, the end of filling, samples, the end of a batch; ascending.
         """
-        culture = self.before_culture_h
-        days = int(self.harvest_from_h // 24.0) + 1
-        marks = [culture + 24.0 * day for day in range(days)]
-        phases = [
-            culture + hour
-            for hour in (
-                0.0,
-                self.feed_from_h,
-                self.shift_from_h,
-                self.production_from_h,
-                self.harvest_from_h,
-                self.harvest_from_h + self.harvest_h,
-            )
-        ]
+        culture, every = self.before_culture_h, self.sample_every_h
+        samples = int(self.harvest_from_h // every) + 1
+        marks = [culture + every * sample for sample in range(samples)]
+        ends = (self.harvest_from_h, self.harvest_from_h + self.harvest_h)
+        phases = [culture + stage.from_h for stage in self.stages]
+        phases += [culture + end for end in ends]
         own = [0.0, self.fill_h, self.prepare_h, self._emptied_h, self.cycle_h]
         return tuple(sorted({*own, *phases, *marks}))
 
     def phase(self, hours: float) -> Phase:
         """Return the phase `hours` after the start of the batch."""
         culture = hours - self.before_culture_h
-        ends = (
-            (self.prepare_h - self.before_culture_h, Phase.PREPARE),
-            (0.0, Phase.INOCULATE),
-            (self.feed_from_h, Phase.GROWTH),
-            (self.shift_from_h, Phase.FEED),
-            (self.production_from_h, Phase.TEMPERATURE_SHIFT),
-            (self.harvest_from_h, Phase.PRODUCTION),
-            (self.harvest_from_h + self.harvest_h, Phase.HARVEST),
+        if hours < self.prepare_h:
+            return Phase.PREPARE
+        if culture < 0.0:
+            return Phase.INOCULATE
+        if culture < self.harvest_from_h:
+            return self._stage(culture).phase
+        emptied = culture >= self.harvest_from_h + self.harvest_h
+        return Phase.CLEAN if emptied else Phase.HARVEST
+
+    def _stage(self, culture_h: float) -> Stage:
+        return next(
+            (s for s in reversed(self.stages) if s.from_h <= culture_h), self.stages[0]
         )
-        return next((phase for end, phase in ends if culture < end), Phase.CLEAN)
 
     def setpoints(self, hours: float) -> Target:
         """Return the setpoints `hours` after the start of the batch."""
         phase = self.phase(hours)
-        fed = phase in {Phase.FEED, Phase.TEMPERATURE_SHIFT, Phase.PRODUCTION}
+        stage = self._stage(hours - self.before_culture_h)
+        over = phase in {Phase.HARVEST, Phase.CLEAN}
         filled = phase is not Phase.CLEAN and hours >= self.fill_h
         emptied = hours >= self._emptied_h
         return Target(
-            temperature_degc=self._temperature(phase),
+            temperature_degc=self.harvest_degc if over else stage.degc,
             ph=self.ph,
             oxygen_percent=self.oxygen_percent,
-            feed_mlpm=self.feeding.lpd * MLPM_PER_LPD if fed else 0.0,
+            feed_mlpm=(
+                self.feeding.lpd * MLPM_PER_LPD if stage.fed and not over else 0.0
+            ),
             warm=filled,
             breathe=filled and not emptied,
         )
-
-    def _temperature(self, phase: Phase) -> float:
-        if phase in {Phase.HARVEST, Phase.CLEAN}:
-            return self.harvest_degc
-        if phase in {Phase.TEMPERATURE_SHIFT, Phase.PRODUCTION}:
-            return self.production_degc
-        return self.growth_degc
 
 
 def next_turn(turns: tuple[float, ...], hours: float) -> float:
@@ -154,12 +175,30 @@ def next_turn(turns: tuple[float, ...], hours: float) -> float:
     return turns[min(bisect_right(turns, hours), len(turns) - 1)]
 
 
-PROGRAMS = (
-    ("FB-101 mAb", "Kestrel Biologics"),
-    ("FB-204 mAb", "Aldersgate Therapeutics"),
-    ("FB-317 bispecific", "Kestrel Biologics"),
-)
-"""Products and whom they are made for, by turns."""
+PROGRAMS: Mapping[str, tuple[tuple[str, str], ...]] = {
+    "CHO": (
+        ("FB-101 mAb", "Kestrel Biologics"),
+        ("FB-204 mAb", "Aldersgate Therapeutics"),
+        ("FB-317 bispecific", "Kestrel Biologics"),
+    ),
+    "HEK293": (
+        ("FB-512 rAAV9", "Northwold Genetics"),
+        ("FB-530 rAAV8", "Kestrel Biologics"),
+    ),
+    "PENICILLIN": (("Penicillin G", "Marlow Antibiotics"),),
+    "ECOLI": (
+        ("FB-702 Fab", "Aldersgate Therapeutics"),
+        ("FB-731 plasmid", "Northwold Genetics"),
+    ),
+}
+"""Products and whom they are made for, by turns; by kind of batch."""
+
+
+def program(kind: str, number: int) -> tuple[str, str]:
+    """Return product and client of batch `number`; of unknown kinds those of CHO."""
+    known = PROGRAMS.get(kind, PROGRAMS["CHO"])
+    return known[number % len(known)]
+
 
 INOCULUM_SPREAD = 0.07
 
@@ -188,12 +227,12 @@ class Batch:
     @property
     def product(self) -> str:
         """Return what it makes."""
-        return PROGRAMS[self.number % len(PROGRAMS)][0]
+        return program(self.kind, self.number)[0]
 
     @property
     def client(self) -> str:
         """Return whom it is for."""
-        return PROGRAMS[self.number % len(PROGRAMS)][1]
+        return program(self.kind, self.number)[1]
 
     def factors(self, seed: int, spread: Mapping[str, float]) -> dict[str, float]:
         """Return this batch's factors on kinetic constants, and `inoculum`.

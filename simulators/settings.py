@@ -11,8 +11,9 @@ from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from shared.settings import ServiceSettings
+from simulators.organisms import organism
 from simulators.playback.recording import Format
-from simulators.tags import CORE, TAGS, Tag
+from simulators.tags import CORE, Tag
 
 
 class SimulatorSettings(ServiceSettings):
@@ -30,6 +31,8 @@ class SimulatorSettings(ServiceSettings):
     area: str = "upstream"
     vessels: int = Field(default=3, ge=1, le=1000)
     """Named BR101, BR102 and so on, each at another age of its culture."""
+    process: Literal["cho", "hek293", "penicillin", "ecoli"] = "cho"
+    """What all vessels cultivate; simulators of other processes stand beside it."""
     instruments: Literal["all", "core"] = "all"
     """`core`: only what any fed-batch vessel has, 30 tags."""
     seed: int = Field(default=1, ge=0, lt=2**31)
@@ -72,7 +75,11 @@ class SimulatorSettings(ServiceSettings):
     @property
     def tags(self) -> tuple[Tag, ...]:
         """Return the tags that each vessel has."""
-        return TAGS if self.instruments == "all" else CORE
+        core = {tag.name for tag in CORE}
+        tags = organism(self.process).columns()
+        if self.instruments == "all":
+            return tags
+        return tuple(tag for tag in tags if tag.name in core)
 
     @property
     def vessel_names(self) -> tuple[str, ...]:

@@ -11,6 +11,7 @@ from shared.domain import US_PER_S, FedbatchError
 from simulators.faults import catalogue, scenario
 from simulators.faults.injections import Injections
 from simulators.loop import STATE_FILE, Mode, Pace
+from simulators.organisms import organism
 from simulators.plant import Layout, Plant, StateUnusable, begin
 from simulators.servers.flat import Endpoint
 from simulators.storage import read_json
@@ -75,7 +76,7 @@ def start(settings: SimulatorSettings, now: int) -> Start:
         FileInvalid: the scenario does not fit.
     """
     injections = _faults(settings)
-    layout = Layout(vessels=settings.vessel_names, seed=settings.seed)
+    layout = _layout(settings)
     path = settings.data / STATE_FILE
     body = read_json(path)
     if body is None:
@@ -101,6 +102,18 @@ def start(settings: SimulatorSettings, now: int) -> Start:
     return Start(plant, Mode.LIVE if live else Mode.WAITING, (saved, plant.now))
 
 
+def _layout(settings: SimulatorSettings) -> Layout:
+    kind = organism(settings.process)
+    return Layout(
+        vessels=settings.vessel_names,
+        seed=settings.seed,
+        design=kind.design,
+        recipe=kind.recipe,
+        process=kind.process,
+        tags=kind.tags,
+    )
+
+
 def _check_version(body: dict[str, Any]) -> None:
     if body.get("version") != VERSION:
         raise StateUnusable(f"version {body.get('version')}: expected {VERSION}")
@@ -118,8 +131,9 @@ def _check_scenario(body: dict[str, Any], injections: Injections) -> None:
 def _faults(settings: SimulatorSettings) -> Injections:
     known, vessels = catalogue.load(), settings.vessel_names
     chosen = settings.scenario
-    wanted = None if chosen is None else scenario.load(chosen, known, vessels)
-    return Injections(known, vessels, wanted)
+    process = settings.process
+    wanted = None if chosen is None else scenario.load(chosen, known, vessels, process)
+    return Injections(known, vessels, wanted, process)
 
 
 def _anew(

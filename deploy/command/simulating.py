@@ -1,9 +1,10 @@
-"""The commands of `fedbatch simulate`: a running simulated plant, from a terminal."""
+"""The commands of `fedbatch simulate`: a running simulated plant, and data sets."""
 # ruff: noqa: PLC0415  `fedbatch --help` answers at once because nothing is loaded here
 
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -107,3 +108,37 @@ def write_setpoint(
     from deploy.command.faulting import Plant, written
 
     typer.echo(asyncio.run(written(Plant(url, user), node, value)))
+
+
+@simulate.command(
+    epilog="Examples: fedbatch simulate campaign --batches 20 --out data; "
+    "fedbatch simulate campaign --batches 100 --faults default --step 30s --out data "
+    "(some minutes, 400 MB).",
+)
+def campaign(  # noqa: PLR0913, PLR0917  each is an option of the command
+    out: Annotated[Path, typer.Option(help="Folder of the data set; empty or new.")],
+    process: Annotated[
+        str, typer.Option(help="cho, hek293, penicillin or ecoli.")
+    ] = "cho",
+    batches: Annotated[int, typer.Option(min=1, max=10_000, help="How many.")] = 10,
+    faults: Annotated[
+        str,
+        typer.Option(help="none, default (three of five batches have one), or a YAML."),
+    ] = "default",
+    step: Annotated[str, typer.Option(help="Between two rows: 1s to 5m.")] = "30s",
+    seed: Annotated[
+        int, typer.Option(min=0, help="The same seed gives the same data set.")
+    ] = 1,
+    processes: Annotated[
+        int | None, typer.Option(min=1, help="At a time. Default: one per core.")
+    ] = None,
+    *,
+    plots: Annotated[
+        bool, typer.Option(help="Draw an overview of each batch (needs matplotlib).")
+    ] = True,
+) -> None:
+    """Simulate batches as fast as possible: readings, truth, records, pictures."""
+    from deploy.command.campaign import Wanted, simulated
+
+    wanted = Wanted(process, batches, faults, out, step, seed, processes, plots)
+    typer.echo(simulated(wanted))

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from simulators.faults.injections import Injection
     from simulators.plant import Plant
+    from simulators.procedural import Command
 
 MOST = 4
 LARGEST = 20
@@ -56,6 +57,11 @@ class Twins:
                 yield known[identifier], self._plants[identifier]
             else:
                 del self._plants[identifier]
+
+    def command(self, vessel: str, command: Command) -> None:
+        """Do to all twins what an operator did to their plant."""
+        for twin in self._plants.values():
+            twin.command(vessel, command)
 
     def to_json(self) -> dict[str, Any]:
         """Return the exact state."""

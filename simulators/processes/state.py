@@ -64,10 +64,12 @@ class State:
     """Its growth rate."""
 
     @classmethod
-    def empty(cls, vessels: int, process: Process, design: Design) -> Self:
+    def empty(
+        cls, vessels: int, process: Process, design: Design, rest_l: float = 50.0
+    ) -> Self:
         """Return clean vessels with a rest of fresh medium at ambient temperature."""
         zero = np.zeros(vessels)
-        culture = process.inoculated(0.0, 50.0, vessels)
+        culture = process.inoculated(0.0, rest_l, vessels)
         return cls(
             culture=culture,
             volume=culture[process.volume_row].copy(),
