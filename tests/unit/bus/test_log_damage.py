@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import random
 import shutil
 from typing import TYPE_CHECKING
 
@@ -314,3 +315,25 @@ def test_salvage_finds_every_record_of_a_segment_without_sqlite(log: Log) -> Non
     frames = salvage.run(0, PLENTY)
     assert [frame.value for frame in frames] == log.values
     assert all(isinstance(frame, Frame) for frame in frames)
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_bytes_flipped_anywhere_cost_only_what_is_declared(
+    tmp_path: Path, seed: int
+) -> None:
+    dice = random.Random(seed)
+    log = Log(tmp_path / "log", segment_bytes=32_768)
+    for number in range(40):
+        log.append(bytes([number]) * dice.randrange(1, 3_000))
+    log.file.close()
+    files = [segment.path for segment in segments(log.folder)]
+    assert len(files) > 1
+    hurt = 0
+    for _ in range(60):
+        path = dice.choice(files)
+        at = dice.randrange(path.stat().st_size)
+        flip(path, at)
+        hurt += bool(assert_only_the_truth(everything(log.folder), log))
+        flip(path, at)
+    assert hurt
+    assert not assert_only_the_truth(everything(log.folder), log)
