@@ -21,7 +21,7 @@ _COMMANDS = (
     *("check", "apply", "discover", "doctor", "migrate", "demo", "run"),
     *("ledger verify", "dead-letter list", "dead-letter show", "dead-letter replay"),
     *("simulate fault list", "simulate fault inject", "simulate fault clear"),
-    *("simulate fault active", "simulate write"),
+    *("simulate fault active", "simulate write", "simulate campaign"),
 )
 
 
