@@ -93,7 +93,7 @@ def run(on: Ground, plan: SitePlan, seconds: float, folder: Path) -> Way:
         site.apply()
         site.start(*SERVICES)
         until(
-            "all is sampled", lambda: all(s["last"] for s in load.ask()), timeout_s=120
+            "all is sampled", lambda: all(s["last"] for s in load.ask()), timeout_s=600
         )
         tags = ",".join(str(tag) for tag in plan.probe_tags(PROBES))
         probe = stack.enter_context(

@@ -132,7 +132,7 @@ def ours(
         site.plant_yaml.write_text(plant_yaml(plan, [port]))
         site.apply()
         site.start("collector")
-        until("readings are sent", lambda: load.ask()[0]["readings"], every_s=0.02)
+        until("readings are sent", lambda: load.ask()[0]["readings"], timeout_s=180)
         pid = site.processes["collector"].pid
         began = cpu_s(pid)
         until("time is over", _after(seconds), timeout_s=seconds + 60, every_s=0.05)
