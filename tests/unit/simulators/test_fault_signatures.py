@@ -24,6 +24,7 @@ from simulators.tags import ASSAY, COLUMN, TAGS
 if TYPE_CHECKING:
     from simulators.laboratory import Result
 
+pytestmark = pytest.mark.xdist_group("fault_signatures")  # one long run for all tests
 START = 1_795_000_000_000_000
 KNOWN = catalogue.load()
 FAULTS = tuple(name for name, fault in KNOWN.faults.items() if fault.process is None)

@@ -14,6 +14,7 @@ from simulators.plant import Layout, Plant, StateUnusable, begin
 from simulators.recipes import US_PER_H, Phase, Recipe
 from simulators.tags import ASSAYS, COLUMN, CONTEXT, CORE, TAGS
 
+pytestmark = pytest.mark.xdist_group("plant")  # one long run for all tests
 START = 1_795_000_000_000_000
 MINUTE = 60_000_000
 RECIPE = Recipe()
