@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from services.monitor.evaluation.methods import Learned
 
+BLIND = ("always", "clock", "timer")
+"""Their names."""
 CLOCK_ROWS = 60
 """The clock rings for half of every 60 rows."""
 

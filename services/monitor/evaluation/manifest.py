@@ -108,8 +108,21 @@ class Manifest(_Part):
     """White noise added to each tag, as a share of its spread in training."""
     transforms: bool = False
     """Also score cropped, lengthened, doubled, faultless and permuted copies."""
+    choose: bool = False
+    """Also score level settings chosen on the other groups: two groups or more."""
     consecutive: Annotated[int, Field(ge=1)] = 1
     """Alarm rows in a row that count as a detection of an event."""
+
+    @model_validator(mode="after")
+    def _fits(self) -> Manifest:
+        own_past = self.training.rows is not None
+        for field in ("transforms", "choose"):
+            if getattr(self, field) and not own_past:
+                raise ValueError(f"{field} expects training: {{rows: ...}}")
+        for field in ("aligned", "leave_out", "noise"):
+            if getattr(self, field) and own_past:
+                raise ValueError(f"{field} expects training: {{files: ...}}")
+        return self
 
 
 def parse_manifest(text: str, source: str) -> Manifest:

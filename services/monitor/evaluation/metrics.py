@@ -76,6 +76,9 @@ class Merit:
     events_hit: float
     """Fault windows with so many alarm rows in a row as the data set asks for, %."""
     events: int
+    far_faultless: float
+    """Rows with an alarm in recordings without any fault, %: what is normal there is
+    not what a fault left behind."""
     false_per_day: float
     """Separate false alarms (runs of alarm rows that begin outside a fault) per day
     of normal rows."""
@@ -109,6 +112,7 @@ def merit(
     delays = [_delay(a, RUN_OF_SIX) for a in kept]
     windows = [_hits(a, consecutive) for a in answers]
     hits = [hit for one in windows for hit in one]
+    quiet = [a for a in answers if not a.recording.fault.any()]
     return Merit(
         counted(answers),
         _mean([_rate(a) for a in kept]),
@@ -118,6 +122,7 @@ def merit(
         float(np.median(delays)) if kept else np.nan,
         100.0 * _mean([float(h) for h in hits]),
         len(hits),
+        counted(quiet).far if quiet else np.nan,
         _false_per_day(answers, row_s),
     )
 

@@ -37,13 +37,17 @@ class Dataset:
     scored: tuple[Recording, ...]
 
 
-def read_dataset(folder: Path) -> Dataset:
+def read_dataset(folder: Path, said: Path | None = None) -> Dataset:
     """Read everything that dataset.yaml of a folder names.
+
+    Args:
+        folder: holds the recordings.
+        said: what they are, where it is not `dataset.yaml` of the folder.
 
     Raises:
         DatasetInvalid: what, where and what was expected.
     """
-    path = folder / NAME
+    path = said or folder / NAME
     try:
         manifest = parse_manifest(path.read_text(encoding="utf-8"), str(path))
     except (OSError, UnicodeDecodeError) as error:

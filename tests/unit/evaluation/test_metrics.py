@@ -62,7 +62,10 @@ def test_a_figure_that_cannot_be_said_is_no_number() -> None:
     assert np.isnan(found.fdr)
     assert np.isnan(found.delay)
     assert np.isnan(found.events_hit)
-    assert found.rows.far == 25.0
+    assert found.rows.far == found.far_faultless == 25.0
+    with_fault = merit([answer("....", "x..."), answer("..x.", "xxxx", name="b")])
+    assert with_fault.far_faultless == 25.0
+    assert with_fault.rows.far == pytest.approx(100 * 4 / 7)
 
 
 def test_the_interval_is_drawn_over_recordings() -> None:
