@@ -154,10 +154,12 @@ def _delete_leftovers(shared: Path, user: RunAs) -> None:
     """Delete what belonged to folders in the system's temporary one that are gone."""
     temporary = Path(tempfile.gettempdir())
     for place in shared.glob(f"{_DATA_PREFIX}*"):
-        note = place / "of"
-        if place.stat().st_uid != user["user"] or not note.exists():
-            continue
-        data = Path(note.read_text())
+        try:
+            if place.stat().st_uid != user["user"]:
+                continue
+            data = Path((place / "of").read_text())
+        except FileNotFoundError:
+            continue  # made just now, or deleted by another start at this moment
         if temporary in data.parents and not data.exists():
             shutil.rmtree(place, ignore_errors=True)
 
