@@ -1,8 +1,10 @@
 # Two commands matter: `make demo` and `make test`. Linux, Python >= 3.11, make.
 PYTHON ?= python3
 BIN := .venv/bin
+# Recordings that the repository may not hold, for make evaluate.
+DATA ?= ../shared/data
 
-.PHONY: help demo test check fast integration faults system chaos bench lock clean
+.PHONY: help demo test check fast integration faults system chaos evaluate bench lock clean
 .DEFAULT_GOAL := help
 
 help:
@@ -14,6 +16,7 @@ help:
 	@echo "make faults       tests that kill, cut and fill"
 	@echo "make system       tests of the whole plant"
 	@echo "make chaos        200 random faults under load, both variants (ARGS=\"--seed 7\")"
+	@echo "make evaluate     the monitor beside published methods (DATA=folder, hand run)"
 	@echo "make bench        the whole way under load, with CPU and memory (ARGS=stages: peers)"
 	@echo "make profile      where the CPU time of collector and archiver goes"
 	@echo "make lock         resolve the dependencies again"
@@ -54,6 +57,9 @@ system: .venv/test
 
 chaos: .venv/test
 	@$(BIN)/python -m tests.chaos $(ARGS)
+
+evaluate: .venv/test
+	@$(BIN)/python -m tests.evaluation.every --data $(DATA) $(ARGS)
 
 bench: .venv/test
 	@$(BIN)/python -m tests.benchmarks $(ARGS)

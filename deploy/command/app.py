@@ -10,6 +10,7 @@ from typing import Annotated
 
 import typer
 
+from deploy.command.evaluate_options import EXAMPLE, evaluate
 from deploy.command.simulating import simulate
 
 app = typer.Typer(
@@ -377,6 +378,9 @@ def replay(
     typer.echo(report)
     if not equal:
         raise typer.Exit(1)
+
+
+app.command(epilog=EXAMPLE)(evaluate)
 
 
 @app.command()

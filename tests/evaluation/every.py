@@ -1,0 +1,44 @@
+"""Scores every data set that is there and writes a report of each: `make evaluate`.
+
+python -m tests.evaluation.every --data FOLDER --output REPORTS
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from pathlib import Path
+
+from deploy.command.evaluating import evaluated
+from tests.neighbours.tennessee import recordings
+
+DATASETS = Path(__file__).parent / "datasets"
+SETS = {"skab": "skab", "indpensim": "indpensim"}
+"""Data sets by the folder below --data that holds their recordings."""
+
+
+def main() -> int:
+    """Return 0 when everything that is there was scored."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--data", type=Path, required=True)
+    parser.add_argument("--output", type=Path, default=Path("evaluation"))
+    parser.add_argument("--only", default="")
+    wanted = parser.parse_args()
+    folders = {"tennessee_eastman": recordings()}
+    folders |= {name: wanted.data / folder for name, folder in SETS.items()}
+    for name, folder in folders.items():
+        if wanted.only in ("", name):
+            _one(name, folder, wanted.output / name)
+    return 0
+
+
+def _one(name: str, folder: Path, output: Path) -> None:
+    if not folder.is_dir():
+        print(f"{name}: not scored, no folder {folder}\n")
+        return
+    said = DATASETS / f"{name}.yaml"
+    print(evaluated(folder, output, lambda what: None, said=said) + "\n", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
