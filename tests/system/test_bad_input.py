@@ -26,7 +26,7 @@ from shared.domain import GapCause
 from tests.system.damage import cut, flip, head
 from tests.system.parts import Parts, embedded_parts, plant_parts
 from tests.system.site import Site, free_port, until
-from tests.system.unharmed import DAY_US, TAG, S, balanced, behind, flows, newest
+from tests.system.unharmed import DAY_US, TAG, balanced, behind, flows, newest
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
