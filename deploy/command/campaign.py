@@ -90,9 +90,10 @@ class Progress:
         self._in_place = sys.stderr.isatty()
 
     def say(self, share: float) -> None:
-        """Tell that `share`, 0 to 1, is done."""
+        """Tell that `share`, 0 to 1, is done; the end is always told."""
         now = time.monotonic()
-        if share <= 0.0 or (not self._in_place and now - self._said < _SAY_S):
+        often = not self._in_place and now - self._said < _SAY_S
+        if share <= 0.0 or (often and share < 1.0):
             return
         self._said = now
         left = (now - self._began) * (1.0 - share) / share
