@@ -73,10 +73,10 @@ def carried(fresh: State, state: State, new: Numbered, old: Numbered) -> State:
     by_check = places(old.checks, new.checks)
     of_tag = {tag: number for number, tag in enumerate(old.tags)}
     by_tag = {n: of_tag[tag] for n, tag in enumerate(new.tags) if tag in of_tag}
-    kept = ("phase", "watermark", "judged", "pace")
-    found = fresh | {name: state[name] for name in kept}
+    found = fresh | {"phase": state["phase"]}
     found["came"] = _moved(fresh["came"], state["came"], by_tag)
     _move(found["columns"], state["columns"], by_tag)
+    _move(found["pace"], state["pace"], by_tag)
     found["history"] = _history(state["history"], len(new.tags), by_tag)
     found["raw"] = _moved(fresh["raw"], state["raw"], by_check)
     board = found["board"]

@@ -23,9 +23,11 @@ from services.monitor.detectors.seen import NEVER
 from services.monitor.explain import Surroundings, explain
 from services.monitor.history import STEP_US, History
 from services.monitor.late import late_excursions
+from services.monitor.pace import Pace
 from shared.checks import NoData, Residual
 from shared.domain import FedbatchError
 from shared.events import Detection, digest
+from shared.plant import Report
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -39,12 +41,7 @@ if TYPE_CHECKING:
     from shared.readings import Block
     from shared.wire_events import Event
 
-STATE_VERSION = 1
-PACE = 3
-"""Intervals between readings that a vessel may miss before it counts as silent, of
-the longest intervals that it lately had..."""
-SILENT_US = 5_000_000
-"""...and not before this."""
+STATE_VERSION = 2
 
 
 class StateUnusable(FedbatchError):  # noqa: N818
@@ -94,9 +91,7 @@ class VesselWatch:
         self._outer = outer(self._checks)
         self._raw: list[Sighting | None] = [None] * len(self._checks)
         self._phase = Phase(None, 0)
-        self._watermark = 0
-        self._judged = 0
-        self._pace = 0
+        self._pace = Pace(_steady(vessel, number))
         self._came = np.zeros(len(number), np.bool_)
 
     def readings(self, block: Block) -> list[Event]:
@@ -106,7 +101,6 @@ class VesselWatch:
         rows = Rows(block, self._ids)
         if not len(rows):
             return []
-        self._heard(rows)
         self._came[rows.tag] = True
         steps = rows.time // STEP_US
         ends = np.r_[np.flatnonzero(steps[1:] != steps[:-1]) + 1, len(rows)]
@@ -118,15 +112,6 @@ class VesselWatch:
                 events += self._take(layer)
             start = end
         return _ordered(events)
-
-    def _heard(self, rows: Rows) -> None:
-        last = int(rows.time[-1])
-        if last > self._watermark:
-            step = last - self._watermark if self._watermark else 0
-            self._pace = max(step, self._pace * 9 // 10)
-            self._watermark = last
-        if rows.judged.any():
-            self._judged = max(self._judged, int(rows.time[rows.judged][-1]))
 
     def clock(self, now: int, alive: Mapping[int, bool]) -> list[Event]:
         """Return the events of a clock record; called once for each.
@@ -140,17 +125,13 @@ class VesselWatch:
         lives = proven | self._came
         self._came[:] = False
         events: list[Event] = [*self._board.clock(now)]
-        spoke = self._spoke(now) or not proven.any()
+        spoke = not (proven.any() and self._pace.silent(now))
         self._columns.silence(~lives)
         self._columns.hold(now, lives)
         events += self._ripe_tags()
         heard = [bool((lives & of).any()) for of in self._of_server]
         self._edges(self._bench.silences.passed(now, [*heard, spoke]))
         return _ordered(events + self._ripe_others(NoData))
-
-    def _spoke(self, now: int) -> bool:
-        """Whether the vessel itself said something good as lately as it used to."""
-        return now - self._judged <= max(PACE * self._pace, SILENT_US)
 
     def context(self, time: int, batch: str | None, phase: str | None) -> list[Event]:
         """Take what the vessel does from `time` (us UTC) on, and what it suppresses."""
@@ -244,6 +225,7 @@ class VesselWatch:
     def _take(self, layer: Layer) -> list[Event]:
         seen = self._columns.take(layer)
         self._history.take(layer)
+        self._pace.take(layer)
         if layer.serviced is not None and layer.serviced.any():
             at = layer.serviced
             self._service(layer.tag[at], int(layer.time[at].max()))
@@ -347,9 +329,7 @@ class VesselWatch:
             "board": self._board.state(),
             "raw": [edge_to_json(s) for s in self._raw],
             "phase": [self._phase.name, self._phase.since],
-            "watermark": self._watermark,
-            "judged": self._judged,
-            "pace": self._pace,
+            "pace": self._pace.state(),
             "came": self._came.tolist(),
         }
 
@@ -372,9 +352,14 @@ class VesselWatch:
         self._board.restore(state["board"])
         self._raw = [edge_from_json(s) for s in state["raw"]]
         self._phase = Phase(*state["phase"])
-        self._watermark = state["watermark"]
-        self._judged, self._pace = state["judged"], state["pace"]
+        self._pace.restore(state["pace"])
         self._came = np.array(state["came"], np.bool_)
+
+
+def _steady(vessel: Vessel, number: Mapping[str, int]) -> NDArray[np.bool_]:
+    """Return, by number, whether a tag speaks also when nothing changes."""
+    each = {tag.name for tag in vessel.tags if tag.reports is Report.EACH}
+    return np.array([name in each for name in number], np.bool_)
 
 
 def _ordered(events: list[Event]) -> list[Event]:

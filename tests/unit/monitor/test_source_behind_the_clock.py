@@ -95,3 +95,17 @@ def test_a_silent_server_is_noticed_live_and_while_it_catches_up() -> None:
         name, second = found[0]
         assert name == f"past/no-data {Cause.RAISED}"
         assert since + 25 < second < since + 110
+
+
+def test_a_vessel_that_falls_silent_seconds_after_going_live_is_noticed_in_time() -> (
+    None
+):
+    proven = [
+        message
+        for second in range(6, 90)
+        for message in (liveness(second + 0.2, "past"), clock(second + 0.3))
+    ]
+    found = transitions(PartitionWatch(1), caught_up() + live(0, 6) + proven)
+    ((name, second),) = [f for f in found if "no-data" in f[0]]
+    assert name == f"BR102/no-data {Cause.RAISED}"
+    assert second <= 6 + 60
