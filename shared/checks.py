@@ -217,3 +217,34 @@ class Residual(_Check):
         if self.oxygen is None:
             return tuple(self.terms)
         return self.oxygen.tags
+
+
+class SampleCheck(_Check):
+    """An instrument against laboratory samples that are known hours after their draw.
+
+    Learned: what usually lies between the two, from the first samples after the first
+    of its phases begins, and after the instrument was out of service.
+    """
+
+    name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\- ]{0,63}$")]
+    sample: str
+    """Tag of the laboratory's results, their time that of the draw."""
+    online: str
+    """Tag of the instrument."""
+    settle: Annotated[int, Field(ge=2, le=50)] = 3
+    """Samples that tell what is usual."""
+    latest: Annotated[int, Field(ge=1, le=10)] = 2
+    """Samples whose mean is judged."""
+    sensitivity: Annotated[float, Field(gt=0)] = 4.0
+    """In standard deviations of that mean, by the scatter of the usual ones."""
+    band: Annotated[float, Field(gt=0)]
+    """At least this far to either side is expected, in the tag's unit."""
+    within_s: Annotated[float, Field(gt=0, le=7 * 86_400)] = 86_400.0
+    """Samples that are known later than this after their draw are not compared."""
+    on_delay_s: Seconds = 0.0
+    off_delay_s: Seconds = 0.0
+
+    @property
+    def tags(self) -> tuple[str, str]:
+        """Return the names of its tags, the one it is named by first."""
+        return self.online, self.sample

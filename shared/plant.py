@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from shared.checks import NoData, Residual, TagChecks
+from shared.checks import NoData, Residual, SampleCheck, TagChecks
 from shared.domain import FedbatchError
 from shared.located import Path, field_of, line_of, not_yaml, problem
 
@@ -169,19 +169,26 @@ class Vessel(_Part):
     tags: tuple[Tag, ...]
     residuals: tuple[Residual, ...] = ()
     """What should stay near zero, or near its own past, while all is well."""
+    samples: tuple[SampleCheck, ...] = ()
+    """Instruments that are compared with laboratory samples."""
 
     @model_validator(mode="after")
     def _residuals_name_numbers(self) -> Vessel:
         numbers = {tag.name for tag in self.tags if tag.type == "number"}
-        names = [residual.name for residual in self.residuals]
-        if len(set(names)) != len(names):
-            raise ValueError(f"residuals {names}: expected each name once")
-        for residual in self.residuals:
-            for name in sorted(set(residual.tags) - numbers):
-                raise ValueError(
-                    f"residual {residual.name!r} term {name!r}: expected a number tag "
-                    "of this vessel"
-                )
+        named: dict[str, tuple[Residual | SampleCheck, ...]] = {
+            "residual": self.residuals,
+            "sample": self.samples,
+        }
+        for what, parts in named.items():
+            names = [part.name for part in parts]
+            if len(set(names)) != len(names):
+                raise ValueError(f"{what}s {names}: expected each name once")
+            for part in parts:
+                for name in sorted(set(part.tags) - numbers):
+                    raise ValueError(
+                        f"{what} {part.name!r} term {name!r}: expected a number tag of "
+                        "this vessel"
+                    )
         return self
 
     @model_validator(mode="after")

@@ -73,7 +73,10 @@ def _with_checks(vessel: Vessel, checks: dict[str, Any]) -> Vessel:
     for tag in body["tags"]:
         if tag["name"] in checks["tags"]:
             tag["checks"] = checks["tags"][tag["name"]]
-    return Vessel.model_validate({**body, "residuals": checks["residuals"]})
+    names = {tag["name"] for tag in body["tags"]}
+    samples = [s for s in checks["samples"] if {s["sample"], s["online"]} <= names]
+    learned = {"residuals": checks["residuals"], "samples": samples}
+    return Vessel.model_validate({**body, **learned})
 
 
 def at(plant: Plant, url: str) -> Plant:

@@ -11,7 +11,8 @@ from services.monitor.detectors.no_data import NoDataCheck, Silences
 from services.monitor.detectors.noise import NoiseCheck, Scatters
 from services.monitor.detectors.rate import RateCheck, Rates
 from services.monitor.detectors.residual import ResidualCheck, Residuals
-from shared.checks import Frozen, Limit, NoData, Noise, Rate, Residual
+from services.monitor.detectors.sampled import SampledCheck, Samples
+from shared.checks import Frozen, Limit, NoData, Noise, Rate, Residual, SampleCheck
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -56,6 +57,13 @@ class Bench:
             ],
             snapshots,
         )
+        self.samples = Samples(
+            [
+                SampledCheck(i, number[s.sample], number[s.online], s)
+                for i, _, s in placed
+                if isinstance(s, SampleCheck)
+            ]
+        )
 
     def see(self, seen: Seen) -> list[Sighting]:
         """Return the edges that new readings make."""
@@ -75,6 +83,7 @@ class Bench:
             "scatters": self.scatters.state(),
             "silences": self.silences.state(),
             "residuals": self.residuals.state(),
+            "samples": self.samples.state(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -85,3 +94,4 @@ class Bench:
         self.scatters.restore(state["scatters"])
         self.silences.restore(state["silences"])
         self.residuals.restore(state["residuals"])
+        self.samples.restore(state["samples"])

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from services.monitor.detectors.seen import NEVER
-from shared.checks import NoData, Noise, Residual
+from shared.checks import NoData, Noise, Residual, SampleCheck
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -24,7 +24,7 @@ _SET_ANEW = {
     *("name", "priority", "on_delay_s", "off_delay_s", "latch", "advice", "phases"),
     *("suppressed_phases", "sensitivity", "side", "band"),
 }
-"""Settings of a residual that its model does not depend on."""
+"""Settings of a learned check that its model does not depend on."""
 _DETECTORS = ("limits", "rates", "frozen", "scatters", "silences")
 
 
@@ -46,7 +46,7 @@ def is_same(old: Check, new: Check) -> bool:
 
 def _model(check: Check) -> dict[str, Any]:
     """Return the settings with which a learned model stands and falls."""
-    if not isinstance(check.settings, Residual):
+    if not isinstance(check.settings, Residual | SampleCheck):
         return {}
     return check.settings.model_dump(exclude=_SET_ANEW)
 
@@ -127,8 +127,9 @@ def _move_bench(
 
     for detector in _DETECTORS:
         _move(fresh[detector], old[detector], within(detector))
-    learned = _moved(fresh["residuals"], old["residuals"], within("residuals"))
-    fresh["residuals"] = learned
+    for detector in ("residuals", "samples"):
+        learned = _moved(fresh[detector], old[detector], within(detector))
+        fresh[detector] = learned
     noisy = [n for n, c in enumerate(new.checks) if isinstance(c.settings, Noise)]
     for place, number in enumerate(noisy):
         if number in by_check and _window_differs(

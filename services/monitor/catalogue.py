@@ -5,7 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shared.checks import Frozen, Limit, Mode, NoData, Noise, Rate, Residual
+from shared.checks import (
+    Frozen,
+    Limit,
+    Mode,
+    NoData,
+    Noise,
+    Rate,
+    Residual,
+    SampleCheck,
+)
 from shared.plant import Report
 
 if TYPE_CHECKING:
@@ -22,6 +31,7 @@ DETECTORS = {
     Noise: "scatters",
     NoData: "silences",
     Residual: "residuals",
+    SampleCheck: "samples",
 }
 """Detector by kind of check; names of Bench."""
 
@@ -36,7 +46,7 @@ class Check:
     """Full name of the tag it is about."""
     tag_id: int
     timed_by: int
-    """Number whose lived time runs its delays: tags, then residuals, then servers."""
+    """Number whose lived time runs its delays: tags, residuals; others by clocks."""
     settings: Settings
     words: str
     """The check and its setting."""
@@ -53,7 +63,8 @@ class Check:
     def advisory(self) -> bool:
         """Whether a model that still learns decides."""
         found = self.settings
-        return isinstance(found, Residual) and found.mode is Mode.LEARNING
+        learns = isinstance(found, Residual) and found.mode is Mode.LEARNING
+        return learns or isinstance(found, SampleCheck)
 
 
 def numbers(vessel: Vessel) -> dict[str, int]:
@@ -84,7 +95,13 @@ def checks(plant: Plant, vessel: Vessel, servers: Sequence[Server]) -> list[Chec
     first += len(vessel.residuals)
     of_servers = [_of_server(server, first + i) for i, server in enumerate(servers)]
     first += len(servers)
-    return of_tags + of_residuals + of_servers + _of_vessel(plant, vessel, first)
+    of_vessel = _of_vessel(plant, vessel, first)
+    first += len(of_vessel)
+    of_samples = [
+        _of_sample(vessel, sample, first + i, simulated)
+        for i, sample in enumerate(vessel.samples)
+    ]
+    return of_tags + of_residuals + of_servers + of_vessel + of_samples
 
 
 def outer(checks: Sequence[Check]) -> dict[int, int]:
@@ -139,6 +156,24 @@ def _of_residual(
         expected="near its own past",
         unit=first.unit,
         simulated=(first.server or vessel.server) in simulated,
+    )
+
+
+def _of_sample(
+    vessel: Vessel, sample: SampleCheck, number: int, simulated: frozenset[str]
+) -> Check:
+    tag = next(tag for tag in vessel.tags if tag.name == sample.online)
+    return Check(
+        name=f"{vessel.name}/sample/{sample.name}",
+        tag=f"{vessel.name}/{tag.name}",
+        tag_id=tag.id,
+        timed_by=number,
+        settings=sample,
+        words=f"sample {sample.name} ({sample.online} - {sample.sample} at its draw), "
+        f"learning, at {sample.sensitivity:g} sigma and at least {sample.band:g}",
+        expected="as far apart as in the first samples",
+        unit=tag.unit,
+        simulated=(tag.server or vessel.server) in simulated,
     )
 
 

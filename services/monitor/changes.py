@@ -106,6 +106,8 @@ def _checks(plant: Plant) -> Iterator[tuple[str, BaseModel]]:
                 yield from _of_tag(f"{vessel.name}/{tag.name}", tag.checks)
         for residual in vessel.residuals:
             yield f"{vessel.name} residual {residual.name}", residual
+        for sample in vessel.samples:
+            yield f"{vessel.name} sample {sample.name}", sample
 
 
 def _of_tag(place: str, checks: TagChecks) -> Iterator[tuple[str, BaseModel]]:

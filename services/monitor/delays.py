@@ -20,9 +20,17 @@ if TYPE_CHECKING:
 
     from numpy.typing import NDArray
 
-    from shared.checks import Frozen, Limit, NoData, Noise, Rate, Residual
+    from shared.checks import (
+        Frozen,
+        Limit,
+        NoData,
+        Noise,
+        Rate,
+        Residual,
+        SampleCheck,
+    )
 
-    Settings = Limit | Rate | Frozen | Noise | NoData | Residual
+    Settings = Limit | Rate | Frozen | Noise | NoData | Residual | SampleCheck
 
 
 class Ripe(StrEnum):

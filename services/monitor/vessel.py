@@ -24,7 +24,7 @@ from services.monitor.explain import Surroundings, explain
 from services.monitor.history import STEP_US, History
 from services.monitor.late import late_excursions
 from services.monitor.pace import Pace
-from shared.checks import NoData, Residual
+from shared.checks import NoData, Residual, SampleCheck
 from shared.domain import FedbatchError
 from shared.events import Detection, digest
 from shared.plant import Report
@@ -151,8 +151,12 @@ class VesselWatch:
     def late(self, block: Block) -> list[Event]:
         """Return revisions for readings that came behind the reorder buffer.
 
-        Only limits are evaluated again; nothing is learned and no timer runs.
+        Nothing is learned and no timer runs. Results of samples come late by nature:
+        they are compared with what was shown at their draw.
         """
+        if len(self._bench.samples):
+            rows = Rows(block, self._ids)
+            self._draw(rows.tag, rows.time, rows.value, rows.judged)
         found = late_excursions(
             block, self._ids, self._checks, self._number, self._columns.value
         )
@@ -216,11 +220,28 @@ class VesselWatch:
 
     def _begin_step(self, number: int) -> list[Event]:
         ended = self._history.begin(number)
-        if ended is None or not len(self._bench.residuals):
+        bench, doing = self._bench, self._phase
+        if ended is None:
             return []
-        doing = self._phase
-        self._edges(self._bench.residuals.take(ended, self._columns, doing))
-        return self._ripe_others(Residual)
+        events: list[Event] = []
+        if len(bench.residuals):
+            self._edges(bench.residuals.take(ended, self._columns, doing))
+            events += self._ripe_others(Residual)
+        if len(bench.samples):
+            self._edges(bench.samples.take(ended, doing))
+            events += self._ripe_others(SampleCheck)
+        return events
+
+    def _draw(
+        self,
+        tag: NDArray[np.intp],
+        time: NDArray[np.int64],
+        value: NDArray[np.float64],
+        judged: NDArray[np.bool_],
+    ) -> None:
+        """Take the results of samples that are among readings."""
+        for row in np.flatnonzero(np.isin(tag, self._bench.samples.tags) & judged):
+            self._bench.samples.draw(int(tag[row]), int(time[row]), float(value[row]))
 
     def _take(self, layer: Layer) -> list[Event]:
         seen = self._columns.take(layer)
@@ -229,6 +250,8 @@ class VesselWatch:
         if layer.serviced is not None and layer.serviced.any():
             at = layer.serviced
             self._service(layer.tag[at], int(layer.time[at].max()))
+        if len(self._bench.samples):
+            self._draw(layer.tag, layer.time, layer.value, layer.judged)
         events = self._ripe_tags()
         edges = self._bench.see(seen)
         if not edges:
@@ -238,6 +261,7 @@ class VesselWatch:
 
     def _service(self, tags: NDArray[np.intp], time: int) -> None:
         self._edges(self._bench.residuals.service(tags, time))
+        self._edges(self._bench.samples.service(tags, time))
 
     def _edges(self, sightings: Sequence[Sighting]) -> None:
         for sighting in sightings:
@@ -264,7 +288,7 @@ class VesselWatch:
             return []
         return [e for i in np.flatnonzero(ripe) for e in self._ripe(int(i))]
 
-    def _ripe_others(self, kind: type[NoData | Residual]) -> list[Event]:
+    def _ripe_others(self, kind: type[NoData | Residual | SampleCheck]) -> list[Event]:
         return [
             event
             for i in range(len(self._timed_by), len(self._checks))
@@ -308,7 +332,7 @@ class VesselWatch:
     def _around(self, check: int) -> Surroundings:
         settings, by = self._checks[check].settings, self._checks[check].timed_by
         related = {by}
-        if isinstance(settings, Residual):
+        if isinstance(settings, Residual | SampleCheck):
             related = {self._number[tag] for tag in settings.tags}
         elif isinstance(settings, NoData):
             related = set(range(len(self._names)))

@@ -58,13 +58,14 @@ def run_batch(seed: int, rows_s: int) -> Batch:
 def main() -> int:
     """Return 0 where every batch was quiet."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
-    parser.add_argument("--seeds", type=int, default=10, help="how many, from 1")
+    parser.add_argument("--seeds", type=int, default=10, help="how many")
+    parser.add_argument("--first", type=int, default=1, help="the first of them")
     parser.add_argument("--rows", type=int, default=10, help="seconds between rows")
     parser.add_argument("--at-once", type=int, default=2, help="processes")
     asked = parser.parse_args()
     quiet = True
     with ProcessPoolExecutor(asked.at_once) as pool:
-        seeds = range(1, asked.seeds + 1)
+        seeds = range(asked.first, asked.first + asked.seeds)
         for batch in pool.map(partial(run_batch, rows_s=asked.rows), seeds):
             quiet = quiet and batch.is_quiet
             names = [f"{a.check} (priority {a.priority})" for a in batch.raised]

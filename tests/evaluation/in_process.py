@@ -47,7 +47,7 @@ CLOCK_EVERY = 100
 """Instants of the past between two clock records: a second of wall time."""
 SERVER = "simulated"
 WIDTH = len(CORE) + len(CONTEXT) + len(ASSAYS)
-"""Variables of a vessel; what the laboratory says is not played."""
+"""Variables of a vessel."""
 _TYPES = {Kind.DOUBLE: "number", Kind.INT32: "number", Kind.BOOLEAN: "boolean"}
 _CONTEXT = Context(batch="BatchId", phase="Phase", product="Product", client="Client")
 
@@ -60,7 +60,7 @@ def described(
     Args:
         names: of all vessels, in the order in which the plant has them.
         only: those that are watched; empty: all.
-        learned: whether the learned detectors (residuals) are there.
+        learned: whether the learned detectors (residuals, samples) are there.
     """
     vessels = tuple(
         Vessel(
@@ -79,12 +79,13 @@ def described(
     plant = watched(Plant(site="s", servers=(server,), vessels=vessels), None)
     if learned:
         return plant
-    without = [v.model_copy(update={"residuals": ()}) for v in plant.vessels]
+    none = {"residuals": (), "samples": ()}
+    without = [v.model_copy(update=none) for v in plant.vessels]
     return plant.model_copy(update={"vessels": tuple(without)})
 
 
 def _tags(vessel: str, first: int) -> Iterable[Tag]:
-    for number, tag in enumerate((*CORE, *CONTEXT), first):
+    for number, tag in enumerate((*CORE, *CONTEXT, *ASSAYS), first):
         yield Tag.model_validate(
             {
                 "id": number,
@@ -149,11 +150,12 @@ class InProcess:
 
     def _publish(self, received: int) -> None:
         plant = self.plant
-        plant.laboratory.answers(plant.now)
+        known = plant.laboratory.answers(plant.now)
         context = [plant.context(n) for n in range(len(plant.layout.vessels))]
-        for instant in self._publication.instants(
+        instants = self._publication.instants(
             plant.now, plant.values.tolist(), context, plant.effects
-        ):
+        )
+        for instant in (*map(self._publication.assays, known), *instants):
             self.readings += len(instant.nodes)
             if instant.nodes:
                 header = ReadingsHeader(Origin.LIVE, SERVER, "session", (1, 1), 1)

@@ -26,6 +26,7 @@ _HEADINGS = {
     "`noise`:": checks.Noise,
     "`no_data` of": checks.NoData,
     "`residuals` of": checks.Residual,
+    "`samples` of": checks.SampleCheck,
 }
 
 
