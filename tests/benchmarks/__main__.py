@@ -2,6 +2,7 @@
 
     make bench                                      the whole way, about a minute
     make bench ARGS="way --real --seconds 600"      see tests/benchmarks/whole_way.py
+    make bench ARGS="push"                          how late alarms reach people
     make bench ARGS="stages"                        every stage against its peers
     make bench ARGS="stages columns --rounds 1"     one stage, quickly
 
@@ -18,7 +19,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.benchmarks import charts, whole_way
+from tests.benchmarks import charts, push, whole_way
 from tests.benchmarks.machine import described
 from tests.benchmarks.results import Comparison, table
 from tests.benchmarks.stages import archived, columns, logged
@@ -69,6 +70,8 @@ def main() -> None:
         stages(arguments)
     elif what == "way":
         whole_way.main(arguments)
+    elif what == "push":
+        push.main(arguments)
     else:
         print(__doc__)
         sys.exit(2)
