@@ -37,6 +37,7 @@ MODULES = {
     "archiver": "services.ingest.archive",
     "monitor": "services.monitor",
     "api": "services.api",
+    "notifier": "services.api.notify",
 }
 
 
@@ -103,6 +104,8 @@ class Site:
     """Which module serves OPC UA; empty: a server that is not ours."""
     collector: Mapping[str, str] = field(default_factory=dict)
     """More settings of the collector, without their prefix."""
+    notifier: Mapping[str, str] = field(default_factory=dict)
+    """More settings of the notifier, without their prefix."""
     through: Mapping[str, Sequence[str]] = field(default_factory=dict)
     """Module, with its arguments, that runs the module of a process."""
     runner: Sequence[str] = ()
@@ -146,6 +149,7 @@ class Site:
             "archiver": {**bus, **database},
             "monitor": {**bus, "STATE": str(self.folder / "monitor")},
             "api": {**bus, **database, "PORT": str(self.api_port)},
+            "notifier": {**database, **self.notifier},
             "command": {**bus, **database},
         }
         settings["playback"] = settings["simulator"]
