@@ -92,6 +92,13 @@ class Noise(_Check):
     over_s: Annotated[float, Field(gt=0, le=86_400)] = 600.0
 
 
+class State(_Check):
+    """A boolean, an enumeration or a number that counts is in a state not expected."""
+
+    values: Annotated[tuple[float, ...], Field(min_length=1)]
+    """The states; true is 1, false is 0."""
+
+
 class NoData(_Check):
     """No reading and no proof that the subscription lives."""
 
@@ -111,6 +118,13 @@ class TagChecks(BaseModel):
     rate: Rate | None = None
     frozen: Frozen | None = None
     noise: Noise | None = None
+    state: State | None = None
+
+    @property
+    def moving(self) -> tuple[_Check, ...]:
+        """Return the checks of values that move, which only numbers have."""
+        alone = (self.rate, self.frozen, self.noise)
+        return (*self.limits, *(check for check in alone if check is not None))
 
     @model_validator(mode="after")
     def _each_side_once(self) -> TagChecks:

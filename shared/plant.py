@@ -129,8 +129,10 @@ class Tag(_Part):
             )
         if self.stepped is False and self.type != "number":
             raise ValueError(f"stepped false: a {self.type} is always stepped")
-        if self.checks is not None and self.type != "number":
-            raise ValueError(f"checks: expected on numbers only, this is a {self.type}")
+        if self.checks is not None and self.type in {"string", "time"}:
+            raise ValueError(f"checks: expected on numbers, this is a {self.type}")
+        if self.checks and self.checks.moving and self.type != "number":
+            raise ValueError(f"checks: expected only state of a {self.type}")
         if self.checks and self.checks.frozen and self.reports is Report.CHANGE:
             raise ValueError("checks.frozen: expected only with report each")
         return self

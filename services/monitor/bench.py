@@ -12,7 +12,17 @@ from services.monitor.detectors.noise import NoiseCheck, Scatters
 from services.monitor.detectors.rate import RateCheck, Rates
 from services.monitor.detectors.residual import ResidualCheck, Residuals
 from services.monitor.detectors.sampled import SampledCheck, Samples
-from shared.checks import Frozen, Limit, NoData, Noise, Rate, Residual, SampleCheck
+from services.monitor.detectors.state import StateCheck, States
+from shared.checks import (
+    Frozen,
+    Limit,
+    NoData,
+    Noise,
+    Rate,
+    Residual,
+    SampleCheck,
+    State,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -46,6 +56,9 @@ class Bench:
         self.scatters = Scatters(
             [NoiseCheck(i, t, s) for i, t, s in placed if isinstance(s, Noise)]
         )
+        self.states = States(
+            [StateCheck(i, t, s) for i, t, s in placed if isinstance(s, State)]
+        )
         self.silences = Silences(
             [NoDataCheck(i, s) for i, _, s in placed if isinstance(s, NoData)]
         )
@@ -72,6 +85,7 @@ class Bench:
             *self.rates.see(seen),
             *self.frozen.see(seen),
             *self.scatters.see(seen),
+            *self.states.see(seen),
         ]
 
     def state(self) -> dict[str, Any]:
@@ -81,6 +95,7 @@ class Bench:
             "rates": self.rates.state(),
             "frozen": self.frozen.state(),
             "scatters": self.scatters.state(),
+            "states": self.states.state(),
             "silences": self.silences.state(),
             "residuals": self.residuals.state(),
             "samples": self.samples.state(),
@@ -92,6 +107,7 @@ class Bench:
         self.rates.restore(state["rates"])
         self.frozen.restore(state["frozen"])
         self.scatters.restore(state["scatters"])
+        self.states.restore(state["states"])
         self.silences.restore(state["silences"])
         self.residuals.restore(state["residuals"])
         self.samples.restore(state["samples"])

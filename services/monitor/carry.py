@@ -25,7 +25,7 @@ _SET_ANEW = {
     *("suppressed_phases", "sensitivity", "side", "band"),
 }
 """Settings of a learned check that its model does not depend on."""
-_DETECTORS = ("limits", "rates", "frozen", "scatters", "silences")
+_DETECTORS = ("limits", "rates", "frozen", "scatters", "states", "silences")
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,7 @@ from shared.checks import (
     Rate,
     Residual,
     SampleCheck,
+    State,
 )
 from shared.plant import Report
 
@@ -29,6 +30,7 @@ DETECTORS = {
     Rate: "rates",
     Frozen: "frozen",
     Noise: "scatters",
+    State: "states",
     NoData: "silences",
     Residual: "residuals",
     SampleCheck: "samples",
@@ -68,9 +70,13 @@ class Check:
 
 
 def numbers(vessel: Vessel) -> dict[str, int]:
-    """Return the number of each number tag by name: places in ascending tag id."""
-    tags = sorted((t for t in vessel.tags if t.type == "number"), key=lambda t: t.id)
-    return {tag.name: number for number, tag in enumerate(tags)}
+    """Return the number of each tag that is watched by name, in ascending tag id.
+
+    Watched is what is a number, and what else has checks.
+    """
+    watched = [tag for tag in vessel.tags if tag.type == "number" or tag.checks]
+    watched.sort(key=lambda tag: tag.id)
+    return {tag.name: number for number, tag in enumerate(watched)}
 
 
 def checks(plant: Plant, vessel: Vessel, servers: Sequence[Server]) -> list[Check]:
@@ -120,7 +126,12 @@ def _of_tag(vessel: Vessel, tag: Tag, simulated: frozenset[str]) -> Iterator[Che
         return
     found = tag.checks
     parts: list[tuple[str, Settings]] = [(f"limit-{x.side}", x) for x in found.limits]
-    alone = (("rate", found.rate), ("frozen", found.frozen), ("noise", found.noise))
+    alone: tuple[tuple[str, Settings | None], ...] = (
+        ("rate", found.rate),
+        ("frozen", found.frozen),
+        ("noise", found.noise),
+        ("state", found.state),
+    )
     parts += [(name, part) for name, part in alone if part is not None]
     for name, part in parts:
         words, expected = _words(part, tag.unit)
@@ -230,6 +241,7 @@ def _words(part: Settings, unit: str) -> tuple[str, str]:
     if isinstance(part, Noise):
         band = f"{part.least:g} to {part.most:g} {unit}".rstrip()
         return f"noise {band} over {part.over_s:g} s", f"scatter of {band}"
-    if isinstance(part, NoData):
-        return "no data", "data"
-    return part.name, "near its own past"
+    if isinstance(part, State):
+        states = " or ".join(f"{value:g}" for value in part.values)
+        return f"state {states}", f"another state than {states}"
+    return "no data", "data"

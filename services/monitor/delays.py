@@ -28,9 +28,10 @@ if TYPE_CHECKING:
         Rate,
         Residual,
         SampleCheck,
+        State,
     )
 
-    Settings = Limit | Rate | Frozen | Noise | NoData | Residual | SampleCheck
+    Settings = Limit | Rate | Frozen | Noise | State | NoData | Residual | SampleCheck
 
 
 class Ripe(StrEnum):

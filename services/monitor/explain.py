@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from services.monitor.history import STEP_US, WINDOW_US
-from shared.checks import Frozen, Limit, NoData, Noise, Rate
+from shared.checks import Frozen, Limit, NoData, Noise, Rate, State
 from shared.events import Explanation, Moved
 
 if TYPE_CHECKING:
@@ -31,6 +31,8 @@ _ADVICE = {
     Frozen: "Check the instrument and its transmitter: its value no longer moves, not "
     "even by noise. Do not trust the loop that uses it.",
     Noise: "Check the instrument's cable, its earthing and its input filter.",
+    State: "Look at what this state means for the vessel, and whether the switch or "
+    "its line is at fault.",
     NoData: "Check the server, the network and the collector's page; the process "
     "itself may be well.",
 }

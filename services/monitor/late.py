@@ -16,7 +16,8 @@ from services.monitor.detectors.frozen import FrozenCheck, FrozenValues
 from services.monitor.detectors.noise import NoiseCheck, Scatters
 from services.monitor.detectors.rate import RateCheck, Rates
 from services.monitor.detectors.seen import Sighting
-from shared.checks import Frozen, Limit, Noise, Rate
+from services.monitor.detectors.state import StateCheck, States
+from shared.checks import Frozen, Limit, Noise, Rate, State
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping, Sequence
@@ -71,9 +72,12 @@ def _by_detectors(rows: Rows, checks: Sequence[Check], tags: int) -> Iterator[Si
     rates = [RateCheck(n, t, s) for n, t, s in placed if isinstance(s, Rate)]
     frozen = [FrozenCheck(n, t, s) for n, t, s in placed if isinstance(s, Frozen)]
     noises = [NoiseCheck(n, t, s) for n, t, s in placed if isinstance(s, Noise)]
-    if not (rates or frozen or noises):
+    states = [StateCheck(n, t, s) for n, t, s in placed if isinstance(s, State)]
+    if not (rates or frozen or noises or states):
         return
-    detectors = (Rates(rates), FrozenValues(frozen), Scatters(noises))
+    detectors = (
+        Rates(rates), FrozenValues(frozen), Scatters(noises), States(states),
+    )  # fmt: skip
     columns = TagColumns(tags)
     began: dict[int, Sighting] = {}
     for layer in rows.layers(0, len(rows)):

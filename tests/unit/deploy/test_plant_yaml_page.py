@@ -24,6 +24,7 @@ _HEADINGS = {
     "`rate`:": checks.Rate,
     "`frozen`:": checks.Frozen,
     "`noise`:": checks.Noise,
+    "`state`, also": checks.State,
     "`no_data` of": checks.NoData,
     "`residuals` of": checks.Residual,
     "`samples` of": checks.SampleCheck,

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from shared.checks import Frozen, Noise, Rate, TagChecks
+from services.monitor.vessel import VesselWatch
+from shared.checks import Frozen, Noise, Rate, State, TagChecks
 from shared.events import Cause
-from tests.neighbours.watched import NOON, S, after, block, told, watching
+from shared.plant import Tag
+from tests.neighbours.watched import NOON, S, after, block, plant, told, watching
 
 CHANCE = np.random.default_rng(5)
 
@@ -61,3 +63,22 @@ def test_a_trend_is_not_scatter() -> None:
     watch = watching({"A": TagChecks(noise=noise)})
     values = [v + 0.1 * i for i, v in enumerate(noisy(600))]
     assert not watch.readings(block(1, range(600), values))
+
+
+def test_a_switch_that_stays_on_is_raised_though_only_its_change_is_reported() -> None:
+    made = plant({"A": None})
+    switch = Tag(
+        id=2, name="FOAM", node="ns=2;s=f", type="boolean",
+        checks=TagChecks(state=State(values=(1.0,), on_delay_s=300)),
+    )  # fmt: skip
+    vessel = made.vessels[0].model_copy(
+        update={"tags": (*made.vessels[0].tags, switch)}
+    )
+    watch = VesselWatch(made, vessel, servers=made.servers)
+    events = watch.readings(block(2, [0.0, 10.0, 20.0], [0.0, 1.0, 0.0]))
+    for s in range(21, 900):
+        events += watch.readings(block(2, [float(s)], [1.0])) if s == 100 else []
+        events += watch.clock(NOON + s * S, {1: True, 2: True})
+    (raised,) = (e for e in told(events) if "FOAM" in e.check)
+    assert (raised.check, after(raised.time)) == ("BR101/FOAM/state", 400)
+    assert raised.explanation.expected == "another state than 1 (is 1)"
