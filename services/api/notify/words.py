@@ -32,6 +32,8 @@ _SHOWN_AGAIN = {
     Cause.PUT_BACK: "out of service",
 }
 """What an alarm was before it is told by these causes."""
+_OVER = frozenset({Cause.RETURNED, Cause.WITHDRAWN})
+"""Causes by which an alarm needs nobody any more."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -50,6 +52,8 @@ def subject(said: AlarmTransition) -> str:
     marks = "SIMULATED " if said.simulated else ""
     if said.cause is Cause.RETURNED:
         return f"{marks}P{said.priority} returned: {why.tag}, {why.expected}"
+    if said.cause is Cause.WITHDRAWN:
+        return f"{marks}P{said.priority} withdrawn: {why.tag}, {said.comment}"
     return f"{marks}P{said.priority} {_against(why)}"
 
 
@@ -66,7 +70,7 @@ def text(said: AlarmTransition, place: Place, now: int) -> str:
         *_notes(said, now),
         "\n".join(_facts(said, place.zone)),
     ]
-    if said.cause is not Cause.RETURNED:
+    if said.cause not in _OVER:
         parts.append(_block("Look at first", said.explanation.advice))
         parts.append("\n".join(_others(said.explanation.moved)))
     parts.append("\n".join(_links(said, place)))
@@ -99,6 +103,9 @@ def _headline(said: AlarmTransition) -> Iterator[str]:
     if said.cause is Cause.RETURNED:
         yield f"RETURNED: an alarm of priority {said.priority}"
         yield f"{why.tag}: the condition is gone, expected {why.expected}"
+    elif said.cause is Cause.WITHDRAWN:
+        yield f"WITHDRAWN: an alarm of priority {said.priority}"
+        yield f"{why.tag}: nobody watches this any more, {said.comment}"
     else:
         urgency = _URGENCY.get(said.priority, "LOW")
         yield f"{urgency} ALARM, priority {said.priority}"
@@ -133,18 +140,19 @@ def _notes(said: AlarmTransition, now: int) -> Iterator[str]:
 
 def _facts(said: AlarmTransition, zone: tzinfo) -> Iterator[str]:
     why = said.explanation
-    returned = said.cause is Cause.RETURNED
+    over = said.cause in _OVER
     yield _fact("Vessel", said.vessel)
     if said.batch:
         phase = f", phase {said.phase}" if said.phase else ""
         yield _fact("Batch", f"{said.batch}{phase}")
     yield _fact("Check", why.check)
-    if returned:
+    if over:
         yield _fact("Was", f"{_against(why)}")
     yield _fact("Since", _local(why.since, zone))
     lasted = _length(max(0, said.time - why.since) // US_PER_S)
-    if returned:
-        yield _fact("Returned", f"{_local(said.time, zone)}, after {lasted}")
+    if over:
+        name = said.cause.value.capitalize()
+        yield _fact(name, f"{_local(said.time, zone)}, after {lasted}")
     else:
         yield _fact("Raised", f"{_local(said.time, zone)}, {lasted} later")
     yield _fact("Quality", why.quality)

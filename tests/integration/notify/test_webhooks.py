@@ -68,16 +68,22 @@ async def test_only_what_should_wake_somebody_is_pushed(
     hidden = replace(raised(T0 + 3 * S), after=AlarmState.SUPPRESSED)
     shown = went_on(hidden, Cause.UNSUPPRESSED, AlarmState.UNACKNOWLEDGED)
     seen = went_on(alarm, Cause.ACKNOWLEDGED, AlarmState.ACKNOWLEDGED, actor="me")
+    ended = went_on(seen, Cause.WITHDRAWN, AlarmState.NORMAL, actor="me")
+    gone = went_on(raised(T0 + 4 * S), Cause.RETURNED, AlarmState.RETURNED)
+    forgotten = went_on(gone, Cause.WITHDRAWN, AlarmState.NORMAL, actor="me")
     async with receiver.up(), notifying(to(receiver, told)):
         await told.registered("webhook it")
         await told.add(low, alarm, seen, shelved, back, hidden, shown)
-        await receiver.until(lambda it: len(it.arrivals) == 3)
+        await told.add(ended, gone, forgotten)
+        await receiver.until(lambda it: len(it.arrivals) == 5)
     assert [a.told["type"] for a in receiver.arrivals] == [
         "alarm.raised",
         "alarm.shelf-expired",
         "alarm.unsuppressed",
+        "alarm.withdrawn",
+        "alarm.returned",
     ]
-    assert await told.value("select count(*) from push") == 3
+    assert await told.value("select count(*) from push") == 5
 
 
 async def test_a_receiver_that_was_away_gets_everything_in_order(

@@ -69,6 +69,19 @@ def test_a_return_says_how_long_it_lasted_and_wakes_nobody_with_advice() -> None
     assert "Look at first" not in said
 
 
+def test_an_alarm_whose_check_is_no_more_says_by_whose_hand() -> None:
+    comment = "no such check in version 7 of plant.yaml"
+    ended = replace(
+        went_on(real(), Cause.WITHDRAWN, AlarmState.NORMAL, seconds=754, actor="anna"),
+        comment=comment,
+    )
+    said = text(ended, PLACE, ended.known)
+    assert subject(ended) == f"P1 withdrawn: BR101/TIC-101.PV, {comment}"
+    assert said.startswith("WITHDRAWN: an alarm of priority 1\n")
+    assert "Withdrawn" in said
+    assert "Look at first" not in said
+
+
 def test_times_are_told_in_the_zone_of_those_who_read() -> None:
     berlin = Place(PLACE.url, ZoneInfo("Europe/Berlin"))
     assert "Mon 21 Sep 2026 16:13:20 CEST" in text(real(), berlin, T0)
