@@ -73,7 +73,7 @@ def carried(fresh: State, state: State, new: Numbered, old: Numbered) -> State:
     by_check = places(old.checks, new.checks)
     of_tag = {tag: number for number, tag in enumerate(old.tags)}
     by_tag = {n: of_tag[tag] for n, tag in enumerate(new.tags) if tag in of_tag}
-    found = fresh | {"phase": state["phase"]}
+    found = fresh | {"phase": state["phase"], "gaps": state["gaps"]}
     found["came"] = _moved(fresh["came"], state["came"], by_tag)
     _move(found["columns"], state["columns"], by_tag)
     _move(found["pace"], state["pace"], by_tag)

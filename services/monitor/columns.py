@@ -44,10 +44,17 @@ class TagColumns:
         self.holds = np.zeros(count, np.bool_)
         """Whether the last reading may be judged and its source was not silent."""
 
-    def take(self, layer: Layer) -> Seen:
-        """Take one reading of each of some tags and return what is seen then."""
+    def take(self, layer: Layer, lost: NDArray[np.int64] | None = None) -> Seen:
+        """Take one reading of each of some tags and return what is seen then.
+
+        Args:
+            layer: the readings.
+            lost: per reading, how much of the time since the last is in a gap, us.
+        """
         at = layer.tag
         step = np.maximum(layer.time - self.time[at], 0)
+        if lost is not None:
+            step -= lost
         self.lived[at] += np.where(self.holds[at], step, 0)
         self.time[at] = np.maximum(layer.time, self.time[at])
         self.holds[at] = layer.judged
@@ -62,10 +69,21 @@ class TagColumns:
         fresh = self.holds & ~np.isnan(self.value)
         return Seen(fresh, self.time, self.value, self.lived)
 
-    def hold(self, until: int, alive: NDArray[np.bool_]) -> None:
-        """Let values hold until a time, us UTC, where their source is alive."""
+    def hold(
+        self,
+        until: int,
+        alive: NDArray[np.bool_],
+        lost: NDArray[np.int64] | None = None,
+    ) -> None:
+        """Let values hold until a time, us UTC, where their source is alive.
+
+        Args:
+            until: the time.
+            alive: per tag.
+            lost: per tag, how much of the time since the last is in a gap, us.
+        """
         step = np.where(self.holds & alive, np.maximum(until - self.time, 0), 0)
-        self.lived += step
+        self.lived += step if lost is None else np.maximum(step - lost, 0)
         self.time += step
 
     def silence(self, dead: NDArray[np.bool_]) -> None:

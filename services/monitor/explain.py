@@ -51,6 +51,8 @@ class Surroundings:
     history: History
     related: frozenset[int] = frozenset()
     """Numbers of the alarm's own tags: they are not `other tags`."""
+    gaps: str = ""
+    """Causes of declared gaps of its own tags in the last ten minutes."""
 
 
 def explain(
@@ -83,6 +85,11 @@ def advice(check: Check) -> str:
 
 def quality(around: Surroundings, began: Sighting, time: int) -> str:
     """Return how good the alarm's own data were in the last ten minutes, in words."""
+    said = _counted(around, began, time)
+    return f"{said}; readings may be missing: {around.gaps}" if around.gaps else said
+
+
+def _counted(around: Surroundings, began: Sighting, time: int) -> str:
     good = other = 0
     for tag in sorted(around.related):
         found = around.history.counts(tag, time)

@@ -56,6 +56,16 @@ class Pace:
         self._last[at] = np.maximum(time, last)
         self._count[at] += 1
 
+    def punctual(
+        self, tags: NDArray[np.intp], time: NDArray[np.int64]
+    ) -> NDArray[np.bool_]:
+        """Return which tags that speak at `time`, us UTC each, did not miss much."""
+        known = self._steady[tags] & (self._count[tags] > 1)
+        longest = self._intervals[:, tags].max(axis=0)
+        since: NDArray[np.int64] = time - self._last[tags]
+        spoke: NDArray[np.bool_] = since <= np.maximum(MISSED * longest, LEAST_US)
+        return known & spoke
+
     def silent(self, now: int) -> bool:
         """Whether the vessel is silent at `now`, us UTC.
 

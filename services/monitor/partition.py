@@ -26,6 +26,7 @@ from shared.wire import (
     NotUnderstood,
     decode_clock,
     decode_configuration,
+    decode_gap,
     decode_liveness,
     decode_readings,
 )
@@ -139,6 +140,7 @@ class PartitionWatch:
             Kind.LIVENESS: self._liveness,
             Kind.CONFIGURATION: self._configuration,
             Kind.COMMAND: self._command,
+            Kind.GAP: self._gap,
         }
 
     def see(self, record: Record) -> list[Event]:
@@ -192,6 +194,12 @@ class PartitionWatch:
 
     def _liveness(self, record: Record) -> list[Event]:
         self.proofs.hear(decode_liveness(record.value))
+        return []
+
+    def _gap(self, record: Record) -> list[Event]:
+        gap = decode_gap(record.value)
+        for watched in self.vessels.values():
+            watched.watch.declared(gap)
         return []
 
     def _command(self, record: Record) -> list[Event]:

@@ -21,7 +21,8 @@ from services.monitor.delays import Delays, Ripe, edge_from_json, edge_to_json
 from services.monitor.detectors.residual import Phase
 from services.monitor.detectors.seen import NEVER
 from services.monitor.explain import Surroundings, explain
-from services.monitor.history import STEP_US, History
+from services.monitor.gaps import Gaps, of_servers
+from services.monitor.history import STEP_US, WINDOW_US, History
 from services.monitor.late import late_excursions
 from services.monitor.pace import Pace
 from shared.checks import NoData, Residual, SampleCheck
@@ -36,6 +37,7 @@ if TYPE_CHECKING:
 
     from services.monitor.board import Applied
     from services.monitor.detectors.seen import Sighting
+    from shared.domain import Gap
     from shared.events import Command
     from shared.plant import Plant, Server, Vessel
     from shared.readings import Block
@@ -76,10 +78,10 @@ class VesselWatch:
         tags = {tag.name: tag for tag in vessel.tags}
         self._ids = ids_of([tags[name].id for name in number])
         self._names = [f"{vessel.name}/{name}" for name in number]
-        server_of = [plant.server_of(vessel, tags[name]) for name in number]
-        self._of_server = np.array(
-            [[of == server.name for of in server_of] for server in servers], np.bool_
-        ).reshape(len(servers), len(number))
+        of_server = of_servers(plant, vessel)
+        none = np.zeros(len(number), np.bool_)
+        self._of_server = [of_server.get(server.name, none) for server in servers]
+        self._gaps = Gaps(self._ids, of_server)
         self._vessel = vessel.name
         self._columns = TagColumns(len(number))
         self._history = History(len(number))
@@ -91,8 +93,10 @@ class VesselWatch:
         self._outer = outer(self._checks)
         self._raw: list[Sighting | None] = [None] * len(self._checks)
         self._phase = Phase(None, 0)
-        self._pace = Pace(_steady(vessel, number))
+        each = [tags[name].reports is Report.EACH for name in number]
+        self._pace = Pace(np.array(each, np.bool_))
         self._came = np.zeros(len(number), np.bool_)
+        self._every = np.arange(len(number))
 
     def readings(self, block: Block) -> list[Event]:
         """Return the events of readings of this vessel, whose times ascend."""
@@ -127,11 +131,20 @@ class VesselWatch:
         events: list[Event] = [*self._board.clock(now)]
         spoke = not (proven.any() and self._pace.silent(now))
         self._columns.silence(~lives)
-        self._columns.hold(now, lives)
+        self._columns.hold(now, lives, self._lost(self._every, now))
         events += self._ripe_tags()
         heard = [bool((lives & of).any()) for of in self._of_server]
         self._edges(self._bench.silences.passed(now, [*heard, spoke]))
         return _ordered(events + self._ripe_others(NoData))
+
+    def declared(self, gap: Gap) -> None:
+        """Take a gap in: its time is not known time, whatever the values were."""
+        self._gaps.declare(gap)
+
+    def _lost(
+        self, tags: NDArray[np.intp], until: NDArray[np.int64] | int
+    ) -> NDArray[np.int64] | None:
+        return self._gaps.unknown(tags, self._columns.time, until, self._pace)
 
     def context(self, time: int, batch: str | None, phase: str | None) -> list[Event]:
         """Take what the vessel does from `time` (us UTC) on, and what it suppresses."""
@@ -155,8 +168,7 @@ class VesselWatch:
         they are compared with what was shown at their draw.
         """
         if len(self._bench.samples):
-            rows = Rows(block, self._ids)
-            self._draw(rows.tag, rows.time, rows.value, rows.judged)
+            self._draw(Rows(block, self._ids))
         found = late_excursions(
             block, self._ids, self._checks, self._number, self._columns.value
         )
@@ -166,7 +178,10 @@ class VesselWatch:
                 edge.time,
                 digest("late", self._checks[edge.check].name, edge.time),
                 explain(
-                    self._checks[edge.check], edge, edge.time, self._around(edge.check)
+                    self._checks[edge.check],
+                    edge,
+                    edge.time,
+                    self._around(edge.check, edge.time),
                 ),
             )
             for edge in found
@@ -232,26 +247,22 @@ class VesselWatch:
             events += self._ripe_others(SampleCheck)
         return events
 
-    def _draw(
-        self,
-        tag: NDArray[np.intp],
-        time: NDArray[np.int64],
-        value: NDArray[np.float64],
-        judged: NDArray[np.bool_],
-    ) -> None:
+    def _draw(self, found: Rows | Layer) -> None:
         """Take the results of samples that are among readings."""
-        for row in np.flatnonzero(np.isin(tag, self._bench.samples.tags) & judged):
-            self._bench.samples.draw(int(tag[row]), int(time[row]), float(value[row]))
+        mine = np.isin(found.tag, self._bench.samples.tags) & found.judged
+        for row in np.flatnonzero(mine):
+            at, value = int(found.time[row]), float(found.value[row])
+            self._bench.samples.draw(int(found.tag[row]), at, value)
 
     def _take(self, layer: Layer) -> list[Event]:
-        seen = self._columns.take(layer)
+        seen = self._columns.take(layer, self._lost(layer.tag, layer.time))
         self._history.take(layer)
         self._pace.take(layer)
         if layer.serviced is not None and layer.serviced.any():
             at = layer.serviced
             self._service(layer.tag[at], int(layer.time[at].max()))
         if len(self._bench.samples):
-            self._draw(layer.tag, layer.time, layer.value, layer.judged)
+            self._draw(layer)
         events = self._ripe_tags()
         edges = self._bench.see(seen)
         if not edges:
@@ -317,7 +328,7 @@ class VesselWatch:
 
     def _raise(self, check: int, time: int, began: Sighting) -> list[Event]:
         found = self._checks[check]
-        explanation = explain(found, began, time, self._around(check))
+        explanation = explain(found, began, time, self._around(check, time))
         detection = Detection(
             check=found.name,
             vessel=self._vessel,
@@ -329,14 +340,15 @@ class VesselWatch:
         )
         return [detection, *self._board.raised(check, time, explanation)]
 
-    def _around(self, check: int) -> Surroundings:
+    def _around(self, check: int, time: int) -> Surroundings:
         settings, by = self._checks[check].settings, self._checks[check].timed_by
         related = {by}
         if isinstance(settings, Residual | SampleCheck):
             related = {self._number[tag] for tag in settings.tags}
         elif isinstance(settings, NoData):
             related = set(range(len(self._names)))
-        return Surroundings(self._names, self._history, frozenset(related))
+        gaps = self._gaps.words(related, time - WINDOW_US, time)
+        return Surroundings(self._names, self._history, frozenset(related), gaps)
 
     def _identity(self) -> str:
         words = (f"{c.name} {c.settings!r}" for c in self._checks)
@@ -354,6 +366,7 @@ class VesselWatch:
             "raw": [edge_to_json(s) for s in self._raw],
             "phase": [self._phase.name, self._phase.since],
             "pace": self._pace.state(),
+            "gaps": self._gaps.state(),
             "came": self._came.tolist(),
         }
 
@@ -377,13 +390,8 @@ class VesselWatch:
         self._raw = [edge_from_json(s) for s in state["raw"]]
         self._phase = Phase(*state["phase"])
         self._pace.restore(state["pace"])
+        self._gaps.restore(state["gaps"])
         self._came = np.array(state["came"], np.bool_)
-
-
-def _steady(vessel: Vessel, number: Mapping[str, int]) -> NDArray[np.bool_]:
-    """Return, by number, whether a tag speaks also when nothing changes."""
-    each = {tag.name for tag in vessel.tags if tag.reports is Report.EACH}
-    return np.array([name in each for name in number], np.bool_)
 
 
 def _ordered(events: list[Event]) -> list[Event]:
