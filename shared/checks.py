@@ -46,6 +46,9 @@ class _Check(BaseModel):
     """Only while the vessel is in one of these phases; empty: in all."""
     suppressed_phases: tuple[str, ...] = ()
     """In these phases the alarm is suppressed by design: on record, shown to nobody."""
+    covered_by: tuple[str, ...] = ()
+    """Checks of the vessel, such as `SIC-101.PV/limit-ll`, that tell of the same cause:
+    while one of them is an alarm that people see, this one is not raised beside it."""
 
 
 class Limit(_Check):
@@ -107,6 +110,10 @@ class NoData(_Check):
     priority: Priority = 2
 
 
+TagCheck = Limit | Rate | Frozen | Noise | State
+"""What is watched on one tag alone."""
+
+
 class TagChecks(BaseModel):
     """The checks of one tag."""
 
@@ -120,11 +127,21 @@ class TagChecks(BaseModel):
     noise: Noise | None = None
     state: State | None = None
 
+    def named(self) -> dict[str, TagCheck]:
+        """Return the checks by the last part of their names."""
+        alone: dict[str, TagCheck | None] = {
+            "rate": self.rate,
+            "frozen": self.frozen,
+            "noise": self.noise,
+            "state": self.state,
+        }
+        limits: dict[str, TagCheck] = {f"limit-{x.side}": x for x in self.limits}
+        return limits | {name: x for name, x in alone.items() if x is not None}
+
     @property
-    def moving(self) -> tuple[_Check, ...]:
+    def moving(self) -> tuple[TagCheck, ...]:
         """Return the checks of values that move, which only numbers have."""
-        alone = (self.rate, self.frozen, self.noise)
-        return (*self.limits, *(check for check in alone if check is not None))
+        return tuple(x for x in self.named().values() if not isinstance(x, State))
 
     @model_validator(mode="after")
     def _each_side_once(self) -> TagChecks:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from shared.checks import NoData, Residual, SampleCheck, TagChecks
+from shared.checks import NoData, Residual, SampleCheck, TagCheck, TagChecks
 from shared.domain import FedbatchError
 from shared.located import Path, field_of, line_of, not_yaml, problem
 
@@ -190,6 +190,24 @@ class Vessel(_Part):
                     raise ValueError(
                         f"{what} {part.name!r} term {name!r}: expected a number tag of "
                         "this vessel"
+                    )
+        return self
+
+    @model_validator(mode="after")
+    def _covering_checks_are_there(self) -> Vessel:
+        named: dict[str, TagCheck | Residual | SampleCheck] = {
+            f"{tag.name}/{name}": check
+            for tag in self.tags
+            for name, check in (tag.checks.named() if tag.checks else {}).items()
+        }
+        named |= {f"residual/{residual.name}": residual for residual in self.residuals}
+        named |= {f"sample/{sample.name}": sample for sample in self.samples}
+        for name, check in named.items():
+            for other in check.covered_by:
+                if other not in named or other == name:
+                    raise ValueError(
+                        f"check {name!r} covered_by {other!r}: expected another check "
+                        "of this vessel, such as 'SIC-101.PV/limit-ll'"
                     )
         return self
 

@@ -89,6 +89,16 @@ class Board:
         found = [d for d in self._doing if d.since <= time]
         return found[-1] if found else Doing(0, None, None)
 
+    def shows(self, check: int, rising: bool) -> bool:  # noqa: FBT001
+        """Whether people see an alarm that stands, or will when its delay is over.
+
+        Args:
+            check: its number.
+            rising: whether its condition is there.
+        """
+        alarm = self._alarms[check]
+        return alarm.hidden is None and (alarm.standing or rising)
+
     def raised(
         self, check: int, time: int, explanation: Explanation
     ) -> list[AlarmTransition]:

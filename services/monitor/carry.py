@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 _SET_ANEW = {
     *("name", "priority", "on_delay_s", "off_delay_s", "latch", "advice", "phases"),
-    *("suppressed_phases", "sensitivity", "side", "band"),
+    *("suppressed_phases", "covered_by", "sensitivity", "side", "band"),
 }
 """Settings of a learned check that its model does not depend on."""
 _DETECTORS = ("limits", "rates", "frozen", "scatters", "states", "silences")

@@ -110,30 +110,26 @@ def checks(plant: Plant, vessel: Vessel, servers: Sequence[Server]) -> list[Chec
     return of_tags + of_residuals + of_servers + of_vessel + of_samples
 
 
-def outer(checks: Sequence[Check]) -> dict[int, int]:
-    """Return, by number of a limit h or l, the number of the same tag's hh or ll."""
-    beyond = {check.name: number for number, check in enumerate(checks)}
-    named = {i: f"{c.name}{c.name[-1]}" for i, c in enumerate(checks)}
-    return {
-        number: beyond[name]
-        for number, name in named.items()
-        if isinstance(checks[number].settings, Limit) and name in beyond
-    }
+def covering(checks: Sequence[Check]) -> dict[int, tuple[int, ...]]:
+    """Return, by number of a check, the numbers of those that tell of the same cause.
+
+    These are the hh or ll of an h or l, and what plant.yaml says.
+    """
+    place = {check.name: number for number, check in enumerate(checks)}
+    found: dict[int, tuple[int, ...]] = {}
+    for number, check in enumerate(checks):
+        vessel = check.name.partition("/")[0]
+        by = [f"{vessel}/{name}" for name in check.settings.covered_by]
+        if isinstance(check.settings, Limit):
+            by.append(f"{check.name}{check.name[-1]}")
+        found[number] = tuple(place[name] for name in by if name in place)
+    return {number: by for number, by in found.items() if by}
 
 
 def _of_tag(vessel: Vessel, tag: Tag, simulated: frozenset[str]) -> Iterator[Check]:
     if tag.checks is None:
         return
-    found = tag.checks
-    parts: list[tuple[str, Settings]] = [(f"limit-{x.side}", x) for x in found.limits]
-    alone: tuple[tuple[str, Settings | None], ...] = (
-        ("rate", found.rate),
-        ("frozen", found.frozen),
-        ("noise", found.noise),
-        ("state", found.state),
-    )
-    parts += [(name, part) for name, part in alone if part is not None]
-    for name, part in parts:
+    for name, part in tag.checks.named().items():
         words, expected = _words(part, tag.unit)
         yield Check(
             name=f"{vessel.name}/{tag.name}/{name}",

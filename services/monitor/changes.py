@@ -111,14 +111,5 @@ def _checks(plant: Plant) -> Iterator[tuple[str, BaseModel]]:
 
 
 def _of_tag(place: str, checks: TagChecks) -> Iterator[tuple[str, BaseModel]]:
-    for limit in checks.limits:
-        yield f"{place} limit {limit.side}", limit
-    singles = {
-        "rate": checks.rate,
-        "frozen": checks.frozen,
-        "noise": checks.noise,
-        "state": checks.state,
-    }
-    for kind, check in singles.items():
-        if check is not None:
-            yield f"{place} {kind}", check
+    for name, check in checks.named().items():
+        yield f"{place} {name.replace('-', ' ')}", check

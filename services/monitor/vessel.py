@@ -15,7 +15,7 @@ import numpy as np
 from services.monitor.bench import Bench
 from services.monitor.board import Board, Doing
 from services.monitor.carry import Numbered, carried, places
-from services.monitor.catalogue import checks, numbers, outer
+from services.monitor.catalogue import checks, covering, numbers
 from services.monitor.columns import Layer, Rows, TagColumns, ids_of
 from services.monitor.delays import Delays, Ripe, edge_from_json, edge_to_json
 from services.monitor.detectors.residual import Phase
@@ -90,13 +90,11 @@ class VesselWatch:
         self._board = Board(vessel.name, self._checks)
         own = [c.timed_by for c in self._checks if c.timed_by < len(number)]
         self._timed_by = np.array(own, np.intp)
-        self._outer = outer(self._checks)
+        self._covering = covering(self._checks)
         self._raw: list[Sighting | None] = [None] * len(self._checks)
         self._phase = Phase(None, 0)
-        each = [tags[name].reports is Report.EACH for name in number]
-        self._pace = Pace(np.array(each, np.bool_))
+        self._pace = Pace(np.array([tags[n].reports is Report.EACH for n in number]))
         self._came = np.zeros(len(number), np.bool_)
-        self._every = np.arange(len(number))
 
     def readings(self, block: Block) -> list[Event]:
         """Return the events of readings of this vessel, whose times ascend."""
@@ -131,7 +129,7 @@ class VesselWatch:
         events: list[Event] = [*self._board.clock(now)]
         spoke = not (proven.any() and self._pace.silent(now))
         self._columns.silence(~lives)
-        self._columns.hold(now, lives, self._lost(self._every, now))
+        self._columns.hold(now, lives, self._lost(np.arange(len(lives)), now))
         events += self._ripe_tags()
         heard = [bool((lives & of).any()) for of in self._of_server]
         self._edges(self._bench.silences.passed(now, [*heard, spoke]))
@@ -321,10 +319,12 @@ class VesselWatch:
         return [*self._board.returned(check, time)] if meaning is Ripe.RETURN else []
 
     def _covered(self, check: int) -> bool:
-        """Whether the tag's outer limit tells of the same cause already."""
-        delay, outer = self._delays[check], self._outer.get(check)
+        """Whether another alarm tells of the same cause already."""
+        delay, causes = self._delays[check], self._covering.get(check, ())
         rises = delay.on and not delay.standing
-        return rises and outer is not None and self._delays[outer].on
+        return rises and any(
+            self._board.shows(cause, self._delays[cause].on) for cause in causes
+        )
 
     def _raise(self, check: int, time: int, began: Sighting) -> list[Event]:
         found = self._checks[check]

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from shared.checks import Limit, TagChecks
-from shared.events import Cause
+from shared.events import Cause, Command, CommandKind
 from tests.neighbours.watched import BAD, NOON, S, after, block, told, watching
 
 HIGH = TagChecks(limits=(Limit(side="h", value=10.0, deadband=0.5),))
@@ -122,3 +122,19 @@ def test_a_jump_beyond_both_limits_is_one_alarm_at_a_time() -> None:
     events = told(watch.readings(block(1, range(600, 800), 11.0)))
     found = [(e.check.rpartition("/")[2], e.cause) for e in events]
     assert found == [("limit-hh", Cause.RETURNED), ("limit-h", Cause.RAISED)]
+
+
+def test_an_alarm_is_not_raised_beside_its_cause_unless_that_is_hidden() -> None:
+    cause = TagChecks(limits=(Limit(side="ll", value=75.0, on_delay_s=20),))
+    low = Limit(side="l", value=25.0, on_delay_s=60, covered_by=("B/limit-ll",))
+    trip = block([1, 2] * 600, [s for s in range(600) for _ in (1, 2)], 10.0)
+    watch = watching({"A": TagChecks(limits=(low,)), "B": cause})
+    (raised,) = told(watch.readings(trip))
+    assert raised.check == "BR101/B/limit-ll"
+    now = NOON + 600 * S
+    until = now + 3600 * S
+    shelve = Command("c", CommandKind.SHELVE, raised.alarm, "me", now, until=until)
+    watch.command(shelve)
+    more = block([1, 2] * 90, [s for s in range(600, 690) for _ in (1, 2)], 10.0)
+    (other,) = told(watch.readings(more))
+    assert other.check == "BR101/A/limit-l"
