@@ -29,7 +29,7 @@ VESSELS = tuple(f"BR{number}" for number in range(101, 109))
 HISTORY_US = 6 * 86_400 * US_PER_S
 STEP_US = 120 * US_PER_S
 LIVE_S = 150
-DRIFTING = ("BR101", "BR106", "BR107")
+DRIFTING = ("BR101", "BR106", "BR108")
 """Vessels whose slow faults only learned detectors find."""
 _US = timedelta(microseconds=1)
 

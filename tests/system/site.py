@@ -202,16 +202,26 @@ class Site:
             check=check,
         )
 
-    def begin(self) -> None:
-        """Bring everything up: source, migrate, discover, apply, services."""
+    def begin(
+        self,
+        *,
+        described: Callable[[str], str] = lambda text: text,
+        services: Sequence[str] = ("archiver", "api", "collector"),
+    ) -> None:
+        """Bring everything up: source, migrate, discover, apply, services.
+
+        Args:
+            described: plant.yaml as it is applied, of what discover found.
+            services: what is started; the collector last, since it begins the past.
+        """
         if self.source:
             self.start(self.source)
             self.wait_for_port(self.opcua_port)
         self.command("migrate")
         found = self.command("discover", self.endpoint)
-        self.plant_yaml.write_text(found.stdout)
+        self.plant_yaml.write_text(described(found.stdout))
         self.apply()
-        self.start("archiver", "api", "collector")
+        self.start(*services)
         until("the API answers", lambda: self.get("/health/live").is_success)
 
     def apply(self) -> None:
