@@ -142,6 +142,16 @@ class LocalBus:
         """As Bus.reader."""
         return LocalReader(Tails(self._folder, "reader"), positions)
 
+    async def committed(self, group: str, at: TopicPartition) -> Position | None:
+        """Return what a group committed, without being a member; None: nothing yet.
+
+        Raises:
+            PositionUnknown: what is stored fails its checksum.
+            Unavailable: the group's file cannot be read now.
+        """
+        _check_name("group", group)
+        return await asyncio.to_thread(self._committed, group, at)
+
     async def size_bytes(self, at: TopicPartition) -> int:
         """Return what a partition occupies on the disk."""
         return await asyncio.to_thread(size_bytes, self._folder(at))
@@ -206,6 +216,14 @@ class LocalBus:
             return question(reader)
         finally:
             reader.close()
+
+    def _committed(self, group: str, at: TopicPartition) -> Position | None:
+        path = self._root / _GROUPS / f"{group}.sqlite"
+        leases = Leases(path, "", lease_s=self._lease_s)
+        try:
+            return leases.committed(at)
+        finally:
+            leases.leave()
 
     def _drop(self, at: TopicPartition, before: int | None) -> Dropped | None:
         listed = segments(self._folder(at))

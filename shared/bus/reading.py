@@ -169,7 +169,13 @@ class LogReader:
     def _around_damage(
         self, segment: Segment, first: int, end: int, most: int
     ) -> list[Record | Damaged]:
-        """Return the damaged range at `first`, and what is sound after it."""
+        """Return the damaged range at `first`, and what is sound after it.
+
+        Raises:
+            PositionUnknown: the segment was deleted while it was read.
+        """
+        if segment not in self._list():
+            self.check(Position(segment.epoch, first))
         window = range(first - _BEFORE, min(end, first + _WINDOW))
         salvage = Salvage(segment, window)
         found = salvage.run(first, most)

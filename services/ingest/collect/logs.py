@@ -68,8 +68,9 @@ async def opened(
             quota_bytes=settings.spool_quota,
             reserve_bytes=settings.spool_reserve,
         )
+        await spool.take_up()
         async with asyncio.TaskGroup() as group:
-            moving = relay(local, bus, _CARRIED, servers=servers, passed=spool.passed)
+            moving = relay(local, bus, _CARRIED, servers=servers, quota=spool)
             task = group.create_task(moving)
             try:
                 yield Logs(local, spool.append)

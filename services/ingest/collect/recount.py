@@ -114,8 +114,9 @@ class _Stretch:
         kind = item.headers.get("kind")
         if kind == Kind.LEDGER:
             epoch, _, offset = item.headers.get(COUNTED_HEADER, "").rpartition(":")
-            if epoch == self.first.epoch:
-                self.marks[item.headers["server"]] = int(offset)
+            if epoch == self.first.epoch:  # a full spool appends old ones again
+                server = item.headers["server"]
+                self.marks[server] = max(self.marks.get(server, 0), int(offset))
         elif kind == Kind.READINGS:
             self._add_readings(item)
 

@@ -105,6 +105,10 @@ class Losses:
     """Named for records that cannot be read."""
     where: str
     """What is deleted, for a person."""
+    is_certain: bool = True
+    """Whether the readings are on no other log. If not, they are not counted."""
+    letters: int = 0
+    """Dead letters that go: their readings are counted as quarantined already."""
     kept: list[Message] = field(default_factory=list)
     """Small records that must not go with the readings, in order."""
     _by_server: dict[str, _Lost] = field(default_factory=dict)
@@ -120,6 +124,8 @@ class Losses:
                 )
             elif each.headers.get("kind") == Kind.READINGS:
                 self._add_readings(each)
+            elif each.headers.get("kind") == Kind.DEAD_LETTER:
+                self.letters += 1
             elif each.headers.get("kind") in _KEPT:
                 self.kept.append(Message(each.headers, each.value))
 
@@ -151,7 +157,7 @@ class Losses:
             replace(
                 self._gap(server, lost.start, lost.end),
                 tags=lost.tags,
-                count=int(lost.counts.sum()),
+                count=int(lost.counts.sum()) if self.is_certain else None,
             )
             for server, lost in sorted(self._by_server.items())
         ]
@@ -159,5 +165,6 @@ class Losses:
         counts = [
             Message(*encode_ledger(lost.ledger()))
             for _, lost in sorted(self._by_server.items())
+            if self.is_certain
         ]
         return [*self.kept, *gaps, *counts]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import logging
 import time
 from collections import deque
@@ -11,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, TypeVar
 
 from services.ingest.spool.losses import damage_gaps
-from services.ingest.spool.spool import following
+from services.ingest.spool.spool import FETCH_BYTES, GROUP, following
 from shared.bus import Damaged, Message, Position, PositionUnknown, Record
 from shared.domain import Unavailable
 from shared.wire import encode_gap
@@ -26,19 +27,17 @@ if TYPE_CHECKING:
         Sequence,
     )
 
+    from services.ingest.spool.spool import Spool
     from shared.bus import Bus, Consumer, TopicPartition
+    from shared.bus.local import LocalBus
 
 _log = logging.getLogger(__name__)
 
 _T = TypeVar("_T")
 
-GROUP = "relay"
-"""Consumer group in the spool; its position is what the real log has for certain."""
-
 SPOOL_HEADER = "spool"
 """`<epoch>:<offset>` in the spool: the same record relayed twice has it twice."""
 
-FETCH_BYTES = 8 * 1024 * 1024
 APPEND_BYTES = 1024 * 1024
 _POLL_S = 1.0
 _GATHER_S = 0.05
@@ -46,8 +45,11 @@ _GATHER_S = 0.05
 _LITTLE_RECORDS = 100
 _RETRY_FIRST_S = 0.1
 _RETRY_LAST_S = 5.0
-_LOOK_BACK = 200
+_LOOK_BACK_FIRST = 200
 """Last records of the real log among which a restarted relay looks for its own."""
+_LOOK_BACK_LAST = 12_800
+"""More are read, eight times each, while others (the API, collectors on the same
+partition) wrote so many behind it."""
 _LOOK_BACK_S = 5.0
 _RATE_SAMPLES = 64
 
@@ -87,13 +89,12 @@ class Progress:
 
 
 async def relay(  # noqa: PLR0913  two logs and the options of moving between them
-    spool_bus: Bus,
+    spool_bus: LocalBus,
     bus: Bus,
     topics: Sequence[str],
     *,
     servers: Callable[[], Collection[str]],
-    passed: Callable[[Mapping[TopicPartition, Position]], Awaitable[None]]
-    | None = None,
+    quota: Spool | None = None,
     progress: Progress | None = None,
     member: str = "relay",
     clock: Callable[[], int] = now_us,
@@ -111,7 +112,8 @@ async def relay(  # noqa: PLR0913  two logs and the options of moving between th
         bus: the log to fill; its topics are made with as many partitions.
         topics: names, the same in both.
         servers: whose readings may be in records that cannot be read (for gaps).
-        passed: told after each commit what is safe on `bus` (see Spool.passed).
+        quota: gives up the oldest of `spool_bus` when it is full; it is told what goes
+            to `bus`, and what is safe there.
         progress: counts are added here.
         member: this relay's name; a second relay on one spool waits as a stand-by.
         clock: UTC, us; end of damage that nothing follows.
@@ -119,7 +121,7 @@ async def relay(  # noqa: PLR0913  two logs and the options of moving between th
     Raises:
         Fenced: another relay took over this spool.
     """
-    moving = _Relay(spool_bus, bus, servers, progress or Progress(), clock)
+    moving = _Relay(spool_bus, bus, servers, progress or Progress(), clock, quota)
     for topic in topics:
         await moving.until_available(topic, partial(moving.make, topic))
     async with spool_bus.consumer(
@@ -134,8 +136,10 @@ async def relay(  # noqa: PLR0913  two logs and the options of moving between th
                 await moving.until_available(
                     "spool", partial(consumer.commit, positions)
                 )
-                if passed is not None:
-                    await moving.until_available("spool", partial(passed, positions))
+                if quota is not None:
+                    await moving.until_available(
+                        "spool", partial(quota.passed, positions)
+                    )
             if 0 < len(found) < _LITTLE_RECORDS:
                 await asyncio.sleep(_GATHER_S)
 
@@ -143,19 +147,21 @@ async def relay(  # noqa: PLR0913  two logs and the options of moving between th
 class _Relay:
     """What a relay remembers while it runs."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what `relay` takes
         self,
-        spool: Bus,
+        spool: LocalBus,
         bus: Bus,
         servers: Callable[[], Collection[str]],
         progress: Progress,
         clock: Callable[[], int],
+        quota: Spool | None,
     ) -> None:
         self._spool = spool
         self._bus = bus
         self._servers = servers
         self._progress = progress
         self._clock = clock
+        self._quota = quota
         self._next: dict[TopicPartition, Position] = {}
         self._last_time: dict[TopicPartition, int] = {}
         self._named: dict[TopicPartition, set[str]] = {}
@@ -168,16 +174,40 @@ class _Relay:
     async def starts(
         self, partitions: Sequence[TopicPartition]
     ) -> Mapping[TopicPartition, Position | None]:
-        """Return the position after what the real log has; None: what was committed."""
-        found = {at: await self._delivered(at) for at in partitions}
-        self._next.update({at: place for at, place in found.items() if place})
+        """Return the position after what the real log has, else what was committed."""
+        found = {at: await self._start(at) for at in partitions}
+        self._next.update(found)
         return found
 
-    async def _delivered(self, at: TopicPartition) -> Position | None:
-        """Look for the last record of this spool at the end of the real log."""
+    async def _start(self, at: TopicPartition) -> Position:
+        """Return where to go on, within what the spool has now."""
         oldest, newest = await self._spool.start(at), await self._spool.head(at)
+        position = await self._delivered(at, oldest.epoch)
+        if position is None:
+            with contextlib.suppress(PositionUnknown):
+                position = await self._spool.committed(GROUP, at)
+        if position is None:
+            return oldest
+        within = oldest.offset <= position.offset <= newest.offset
+        if position.epoch == oldest.epoch and within:
+            return position
+        self._say_skipped(at, position, oldest)
+        return oldest
+
+    async def _delivered(self, at: TopicPartition, epoch: str) -> Position | None:
+        """Look for the last record of this spool at the end of the real log."""
         start, head = await self._bus.start(at), await self._bus.head(at)
-        offset = max(start.offset, head.offset - _LOOK_BACK)
+        look = _LOOK_BACK_FIRST
+        while True:
+            offset = max(start.offset, head.offset - look)
+            position = await self._last_of(at, epoch, offset, head)
+            if position or offset == start.offset or look >= _LOOK_BACK_LAST:
+                return position
+            look *= 8
+
+    async def _last_of(
+        self, at: TopicPartition, epoch: str, offset: int, head: Position
+    ) -> Position | None:
         position = None
         async with self._bus.reader({at: Position(head.epoch, offset)}) as reader:
             while offset < head.offset:
@@ -189,10 +219,9 @@ class _Relay:
                 offset = following(records[-1]).offset
                 for record in records:
                     if isinstance(record, Record):
-                        position = _origin(record, oldest.epoch) or position
+                        position = _origin(record, epoch) or position
                         self._last_time[at] = record.time
-        within = position and oldest.offset <= position.offset <= newest.offset
-        return position if within else None
+        return position
 
     async def poll(self, consumer: Consumer) -> Sequence[Record | Damaged]:
         """Return what waits in the spool; goes on behind what was given up there."""
@@ -221,15 +250,20 @@ class _Relay:
             and start.offset <= here.offset <= head.offset
         ):
             return
+        self._say_skipped(at, here, start)
+        await consumer.seek(at, start)
+        self._next[at] = start
+
+    def _say_skipped(
+        self, at: TopicPartition, last: Position | None, start: Position
+    ) -> None:
         _log.warning(
             "relay of %s/%d: %s is no longer in the spool; going on at %s",
             at.topic,
             at.partition,
-            "the last position" if here is None else f"{here.epoch}:{here.offset}",
+            "the last position" if last is None else f"{last.epoch}:{last.offset}",
             f"{start.epoch}:{start.offset}",
         )
-        await consumer.seek(at, start)
-        self._next[at] = start
 
     async def move(
         self, found: Sequence[Record | Damaged]
@@ -246,13 +280,25 @@ class _Relay:
     async def _move_partition(
         self, at: TopicPartition, entries: Sequence[Record | Damaged]
     ) -> None:
-        messages = [message for each in entries for message in self._messages(each)]
-        for batch in _batches(messages):
-            await self.until_available(
-                f"{at.topic}/{at.partition}", partial(self._bus.append, at, batch)
-            )
-            self._progress.moved(batch)
+        sized = [(following(each), m) for each in entries for m in self._messages(each)]
+        for some in _batches(sized):
+            batch = await self._not_given_up(at, some)
+            if batch:
+                await self.until_available(
+                    f"{at.topic}/{at.partition}", partial(self._bus.append, at, batch)
+                )
+                self._progress.moved(batch)
         self._next[at] = following(entries[-1])
+
+    async def _not_given_up(
+        self, at: TopicPartition, batch: Sequence[_Sent]
+    ) -> list[Message]:
+        """Return what may still go: the rest was declared lost since it was read."""
+        first = None
+        if self._quota is not None:
+            first = await self._quota.send(at, batch[-1][0])
+        least = 0 if first is None else first.offset
+        return [message for after, message in batch if after.offset > least]
 
     def _messages(self, each: Record | Damaged) -> list[Message]:
         """Return what goes to the real log in place of one entry of the spool."""
@@ -309,15 +355,19 @@ def _origin(record: Record, epoch: str) -> Position | None:
     return Position(epoch, int(offset) + 1) if found == epoch else None
 
 
-def _batches(messages: Sequence[Message]) -> Iterator[list[Message]]:
+_Sent = tuple[Position, Message]
+"""A message, and the place in the spool behind what it stands for."""
+
+
+def _batches(messages: Sequence[_Sent]) -> Iterator[list[_Sent]]:
     """Yield the messages in order, about APPEND_BYTES at a time."""
-    batch: list[Message] = []
+    batch: list[_Sent] = []
     size = 0
     for message in messages:
-        if batch and size + len(message.value) > APPEND_BYTES:
+        if batch and size + len(message[1].value) > APPEND_BYTES:
             yield batch
             batch, size = [], 0
         batch.append(message)
-        size += len(message.value)
+        size += len(message[1].value)
     if batch:
         yield batch

@@ -8,7 +8,7 @@ import shutil
 from typing import TYPE_CHECKING
 
 from services.ingest.spool.losses import Losses
-from shared.bus import Damaged, Position
+from shared.bus import Damaged, Position, PositionUnknown
 from shared.domain import Unavailable
 
 if TYPE_CHECKING:
@@ -28,6 +28,11 @@ RESERVE_BYTES = GIB
 ALARM_AT = 0.8
 CLEAR_AT = 0.7
 """Parts of the quota at which the alarm comes and goes."""
+
+GROUP = "relay"
+"""Consumer group in the spool; its position is what the real log has for certain."""
+FETCH_BYTES = 8 * 1024 * 1024
+"""What a relay takes at once, about."""
 
 _MEASURE_EVERY = 0.01
 """Appended part of the quota after which the disk is looked at again."""
@@ -58,10 +63,12 @@ class Spool:
     Bounded by: `quota_bytes` over all partitions, and disk that keeps `reserve_bytes`
     free. When full: the oldest segment of the largest partition goes; what of it was
     not relayed yet is declared first, in the log itself, as gaps of cause SPOOL_FULL
-    with the source times and counts it held. If no segment can go: append raises
-    Unavailable; the collector then acknowledges nothing. Order: as the local log's.
-    Duplicates: a crash between declaring and deleting repeats gaps and small records,
-    which are recognised. On cancel: an append is stored whole or not at all.
+    with the source times and counts it held. Records that were on their way to the real
+    log at that moment may have arrived there: their gap has no count. What was given up
+    is never sent any more. If no segment can go: append raises Unavailable; the
+    collector then acknowledges nothing. Order: as the local log's. Duplicates: a crash
+    between declaring and deleting repeats gaps and small records, which are recognised.
+    On cancel: an append is stored whole or not at all.
     """
 
     def __init__(
@@ -85,7 +92,11 @@ class Spool:
         self._quota = quota_bytes
         self._reserve = reserve_bytes
         self._relayed: dict[TopicPartition, Position] = {}
+        self._sent: dict[TopicPartition, Position] = {}
+        """Before here a record may be on the real log, acknowledged or not."""
+        self._given_up: dict[TopicPartition, Position] = {}
         self._making_room = asyncio.Lock()
+        """Held by whoever deletes, or says that records go to the real log."""
         self._used = 0
         self._unmeasured = quota_bytes  # measure before the first append
         self._free = 0
@@ -116,16 +127,56 @@ class Spool:
             self._unmeasured += size
         return await self._bus.append(at, messages)
 
+    async def take_up(self) -> None:
+        """Know what an earlier process moved to the real log, and may have moved.
+
+        Raises:
+            Unavailable: the disk cannot be read now.
+        """
+        for at in self._partitions:
+            start = await self._bus.start(at)
+            try:
+                relayed = await self._bus.committed(GROUP, at)
+            except PositionUnknown:
+                relayed = None
+            if relayed is None or not _is_before(start, relayed):
+                relayed = start
+            self._relayed[at] = relayed
+            self._sent[at] = await self._behind(at, relayed, FETCH_BYTES)
+
+    async def _behind(self, at: TopicPartition, start: Position, size: int) -> Position:
+        """Return the place so many bytes behind `start`, or the end."""
+        head = await self._bus.head(at)
+        async with self._bus.reader({at: start}) as reader:
+            while size > 0 and _is_before(start, head):
+                found = await reader.poll(max_bytes=size, timeout_s=_SCAN_TIMEOUT_S)
+                if not found:
+                    break
+                size -= sum(len(e.value) for e in found if not isinstance(e, Damaged))
+                start = following(found[-1])
+        return start
+
+    async def send(self, at: TopicPartition, until: Position) -> Position | None:
+        """Let what lies before `until` go to the real log; return where that begins.
+
+        What lies before the returned place was given up and declared: it must not go
+        any more. None: nothing was given up.
+        """
+        async with self._making_room:
+            self._sent[at] = until
+            return self._given_up.get(at)
+
     async def passed(self, positions: Mapping[TopicPartition, Position]) -> None:
         """Take note that all before `positions` is on the real log; free its disk."""
         self._relayed.update(positions)
-        freed = False
-        for at, position in positions.items():
-            while await self._is_passed(at, position):
-                freed = await self._bus.drop_oldest_segment(at) is not None
-        if freed:
-            async with self._making_room:
-                await self._measure()
+        free = [at for at, p in positions.items() if await self._is_passed(at, p)]
+        if not free:
+            return
+        async with self._making_room:
+            for at in free:
+                while await self._is_passed(at, positions[at]):
+                    await self._bus.drop_oldest_segment(at)
+            await self._measure()
 
     async def _is_passed(self, at: TopicPartition, position: Position) -> bool:
         """Whether the oldest segment lies before `position` and may go."""
@@ -194,6 +245,7 @@ class Spool:
             declared = await self._declare(at, starts[0], starts[1])
             if declared:
                 await self._bus.append(at, declared)
+            self._given_up[at] = starts[1]
             return await self._bus.drop_oldest_segment(at) is not None
         return False
 
@@ -204,11 +256,15 @@ class Spool:
         relayed = self._relayed.get(at)
         if relayed is not None and _is_before(start, relayed):
             start = relayed
-        losses = Losses(
-            self._servers(),
+        where = (
             f"spool {at.topic}/{at.partition}: offsets {start.offset} to "
-            f"{end.offset - 1} given up",
+            f"{end.offset - 1} given up"
         )
+        lost = Losses(self._servers(), where)
+        unsure = Losses(
+            self._servers(), f"{where}; some may be on the log", is_certain=False
+        )
+        sent = self._sent.get(at, start)
         async with self._bus.reader({at: start}) as reader:
             while _is_before(start, end):
                 found = await reader.poll(
@@ -219,9 +275,21 @@ class Spool:
                         f"spool {at.topic}/{at.partition}: offset {start.offset}: "
                         f"expected records up to {end.offset}, found none"
                     )
-                losses.add(each for each in found if _is_before(place(each), end))
+                within = [each for each in found if _is_before(place(each), end)]
+                unsure.add(each for each in within if _is_before(place(each), sent))
+                lost.add(each for each in within if not _is_before(place(each), sent))
                 start = following(found[-1])
-        return losses.messages()
+        self._say_letters(lost.letters + unsure.letters)
+        return [*unsure.messages(), *lost.messages()]
+
+    def _say_letters(self, letters: int) -> None:
+        if letters:
+            _log.error(
+                "spool in %s: full; %d dead letters are given up; the ledger counts "
+                "their readings as quarantined",
+                self._folder,
+                letters,
+            )
 
 
 def place(each: Record | Damaged) -> Position:

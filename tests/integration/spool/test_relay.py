@@ -75,7 +75,7 @@ async def relaying(
             bus,
             ["plant"],
             servers=lambda: ["plant"],
-            passed=None if watched is None else watched.passed,
+            quota=watched,
             progress=progress,
             clock=lambda: NOW_US,
         )

@@ -76,3 +76,13 @@ async def test_a_count_that_is_too_far_back_is_said_and_nothing_is_counted_twice
     await bus.append(AT, [readings(n, 1, server="a") for n in range(1, 5)])
     assert await seconds(bus, "a") == []
     assert "ledger of a: no count on partition 0 within 2 records" in caplog.text
+
+
+async def test_an_old_count_that_a_full_spool_appended_again_counts_nothing_twice(
+    bus: LocalBus,
+) -> None:
+    old = await counted(bus, "a", 1)
+    await bus.append(AT, [readings(0, 1, server="a"), old])
+    await bus.append(AT, [readings(1, 1, server="a"), await counted(bus, "a", 3), old])
+    await bus.append(AT, [readings(2, 1, server="a")])
+    assert await seconds(bus, "a") == [2]
