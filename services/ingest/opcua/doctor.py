@@ -29,9 +29,10 @@ from services.ingest.opcua.findings import (
     note,
     refusal,
 )
+from services.ingest.opcua.naming import named
 from services.ingest.opcua.nodes import resolve
 from services.ingest.opcua.security import own_identity
-from services.ingest.opcua.session import Session, first_certificate, named
+from services.ingest.opcua.session import Session, first_certificate
 from services.ingest.opcua.situations import ServiceRefused
 from shared.domain import US_PER_S, Unavailable
 from shared.plant import Heartbeat, Security, Server

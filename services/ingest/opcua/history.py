@@ -19,8 +19,8 @@ from services.ingest.opcua.decode import (
     PublishRefused,
     decode_history,
 )
+from services.ingest.opcua.naming import status_name
 from services.ingest.opcua.nodes import NamespaceUnknown, resolve
-from services.ingest.opcua.session import status_name
 from services.ingest.opcua.situations import ServerUnreachable, ServiceRefused
 from services.ingest.opcua.subscription import utc_now
 from shared.readings import empty

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import struct
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -19,13 +18,12 @@ from asyncua.crypto.security_policies import SecurityPolicyBasic256Sha256
 from asyncua.crypto.uacrypto import CertProperties
 from asyncua.ua.ua_binary import struct_from_binary
 
-from services.ingest.opcua.security import check_trusted
+from services.ingest.opcua.naming import named
+from services.ingest.opcua.security import check_trusted, own_identity
 from services.ingest.opcua.situations import (
     AccessRefused,
     ServerUnreachable,
-    ServiceRefused,
-    SessionLost,
-    SubscriptionLost,
+    ServerUntrusted,
 )
 from shared.domain import US_PER_S, Unavailable
 
@@ -44,25 +42,6 @@ CHANNEL_LIFETIME_S = 3600
 """Lifetime asked for a security token."""
 _RENEW_AT = 0.75
 """Share of a security token's lifetime after which it is renewed (Part 4, 5.5.2)."""
-_CODES = ua.StatusCodes
-_SESSION_GONE = frozenset(
-    {_CODES.BadSessionIdInvalid, _CODES.BadSessionClosed, _CODES.BadSessionNotActivated}
-)
-_SUBSCRIPTION_GONE = frozenset(
-    {_CODES.BadSubscriptionIdInvalid, _CODES.BadNoSubscription}
-)
-_ACCESS = frozenset(
-    {
-        _CODES.BadIdentityTokenRejected,
-        _CODES.BadIdentityTokenInvalid,
-        _CODES.BadUserAccessDenied,
-        _CODES.BadUserSignatureInvalid,
-        _CODES.BadCertificateUntrusted,
-        _CODES.BadCertificateUriInvalid,
-        _CODES.BadSecurityChecksFailed,
-        _CODES.BadSecurityPolicyRejected,
-    }
-)
 _LIMIT_NODES = {
     "read": ua.NodeId(
         ua.ObjectIds.Server_ServerCapabilities_OperationLimits_MaxNodesPerRead
@@ -80,39 +59,6 @@ _LIMIT_NODES = {
 _STARTED = ua.NodeId(ua.ObjectIds.Server_ServerStatus_StartTime)
 _AT_ONCE = 1000
 """Operations in one request when the server names no limit."""
-
-
-def status_name(code: int) -> str:
-    """Return a StatusCode as people look it up, `BadNodeIdUnknown (0x80340000)`."""
-    return f"{ua.status_codes.get_name_and_doc(code)[0]} (0x{code:08X})"
-
-
-@contextlib.contextmanager
-def named(url: str, what: str) -> Iterator[None]:
-    """Turn what asyncua and the socket raise into our situations."""
-    try:
-        yield
-    except Unavailable:
-        raise
-    except ua.UaStatusCodeError as error:
-        raise _situation(f"{url}: {what}", error.code) from error
-    except ua.UaError as error:
-        raise ServerUnreachable(f"{url}: {what}: {error}") from error
-    except TimeoutError as error:
-        raise ServerUnreachable(f"{url}: {what}: no answer in time") from error
-    except (OSError, struct.error, ValueError) as error:
-        raise ServerUnreachable(f"{url}: {what}: {error}") from error
-
-
-def _situation(place: str, code: int) -> Unavailable:
-    message = f"{place}: {status_name(code)}"
-    if code in _SESSION_GONE:
-        return SessionLost(message)
-    if code in _SUBSCRIPTION_GONE:
-        return SubscriptionLost(message)
-    if code in _ACCESS:
-        return AccessRefused(message)
-    return ServiceRefused(message, code)
 
 
 class Session:
@@ -137,6 +83,10 @@ class Session:
         self._password = password
         self._timeout_s = timeout_s
         self._client: Client | None = None
+        self._theirs = b""
+        """Certificate of the server, DER, that `_client` encrypts for; empty: none."""
+        self._own = b""
+        """Ours that it signs with."""
         self.namespaces: list[str] = []
         """NamespaceArray of the server, read anew with each new session."""
         self.limits: dict[str, int] = {}
@@ -166,6 +116,7 @@ class Session:
         return False
 
     async def _new_client(self) -> Client:
+        self._identity = own_identity(self._folder)  # it may have been renewed
         client = Client(self.url, timeout=self._timeout_s)
         client.uaclient.pre_request_hook = None
         client.name = client.description = "fedbatch collector"
@@ -194,6 +145,7 @@ class Session:
             )
         der = first_certificate(offers[0].ServerCertificate or b"")
         check_trusted(self._folder, der, self.url)
+        self._theirs, self._own = der, self._identity.certificate.read_bytes()
         await client.set_security(
             SecurityPolicyBasic256Sha256,
             CertProperties(self._identity.certificate),
@@ -203,10 +155,17 @@ class Session:
         )
         return client
 
-    async def _channel(self, client: Client) -> None:
+    async def _socket(self, client: Client) -> None:
         try:
             await client.connect_socket()
             await client.send_hello()
+        except BaseException:
+            self.drop()
+            raise
+
+    async def _channel(self, client: Client) -> None:
+        await self._socket(client)
+        try:
             await client.open_secure_channel()
         except BaseException:
             self.drop()
@@ -241,12 +200,34 @@ class Session:
         session = client.uaclient.session
         if not session.has_session:
             return False
-        await self._channel(client)
+        if not self._theirs:
+            await self._channel(client)
+        elif not await self._channel_again(client):
+            return False
         session.rebind_authentication_token()
         try:
             await self._activate(client)
         except ua.UaStatusCodeError:
             session.reset_authentication_token()
+            self.drop()
+            return False
+        return True
+
+    async def _channel_again(self, client: Client) -> bool:
+        """Return whether there is a channel with the certificates of before.
+
+        Not if one of them was renewed, has expired, or is not trusted any more.
+        """
+        try:
+            check_trusted(self._folder, self._theirs, self.url)
+        except ServerUntrusted:
+            return False  # what the server has now is asked for and judged next
+        if self._identity.certificate.read_bytes() != self._own:
+            return False
+        await self._socket(client)
+        try:
+            await client.open_secure_channel()
+        except (ua.UaError, OSError, TimeoutError):  # it may have another one now
             self.drop()
             return False
         return True

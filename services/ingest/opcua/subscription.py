@@ -14,8 +14,9 @@ from typing import TYPE_CHECKING
 
 from asyncua import ua
 
+from services.ingest.opcua.naming import status_name
 from services.ingest.opcua.nodes import NamespaceUnknown, resolve
-from services.ingest.opcua.session import SESSION_LIFETIME_S, batches, status_name
+from services.ingest.opcua.session import SESSION_LIFETIME_S, batches
 from services.ingest.opcua.situations import ServiceRefused
 from shared.plant import Report
 

@@ -147,7 +147,7 @@ async def relay(  # noqa: PLR0913  two logs and the options of moving between th
 class _Relay:
     """What a relay remembers while it runs."""
 
-    def __init__(  # noqa: PLR0913  what `relay` takes
+    def __init__(
         self,
         spool: LocalBus,
         bus: Bus,
