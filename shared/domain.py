@@ -37,6 +37,8 @@ class Kind(StrEnum):
     GAP = "gap"
     FILLED = "filled"
     """What came of asking a server's history about a gap; see shared.wire_filled."""
+    STORING = "storing"
+    """How fast the archiver stores what is filled; see shared.wire_filled."""
     LEDGER = "ledger"
     CONFIGURATION = "configuration"
     DEAD_LETTER = "dead-letter"

@@ -1,11 +1,13 @@
 """What came of asking a server's history about a gap: one record on topic `backfill`.
 
 It stands behind the readings that were fetched, on each partition of the gap's tags.
+The archiver answers on the same topic how fast it stores them.
 """
 
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import asdict, dataclass
 
 from shared.domain import Gap, Kind
@@ -58,3 +60,28 @@ def decode_filled(value: bytes) -> Filled:
         )
     except (KeyError, TypeError, ValueError) as error:
         raise NotUnderstood(f"{Kind.FILLED} record: field {error}") from error
+
+
+def encode_storing(rows_per_s: float) -> tuple[dict[str, str], bytes]:
+    """Return headers and value of a `storing` record.
+
+    Args:
+        rows_per_s: readings a second that one connection to the database stores.
+    """
+    value = json.dumps({"rows_per_s": rows_per_s}).encode()
+    return {"kind": Kind.STORING.value, "wire": str(WIRE_VERSION)}, value
+
+
+def decode_storing(value: bytes) -> float:
+    """Return how many readings a second the archiver stores.
+
+    Raises:
+        NotUnderstood: the bytes are no such record.
+    """
+    try:
+        rate = float(json.loads(value)["rows_per_s"])
+    except (KeyError, TypeError, ValueError) as error:
+        raise NotUnderstood(f"{Kind.STORING} record: field {error}") from error
+    if not (math.isfinite(rate) and rate > 0):
+        raise NotUnderstood(f"{Kind.STORING} record: {rate} readings/s")
+    return rate

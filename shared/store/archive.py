@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from shared.store.batches import Context
     from shared.store.configuration import KnownPlant, Role
     from shared.store.pool import Connection
+    from shared.store.reached import Reached
     from shared.store.transaction import Content, Outcome
 
 
@@ -94,10 +95,10 @@ class Archive:
         async with self._connection() as connection:
             return await seal(connection, before)
 
-    async def reached(self, partition: int) -> dict[str, int]:
+    async def reached(self, partition: int) -> dict[str, Reached]:
         """Return how far each server's readings of a partition of `plant` are stored.
 
-        See shared.store.reached; source times, us UTC.
+        See shared.store.reached.
         """
         async with self._connection() as connection:
             return await reached(connection, partition)

@@ -9,7 +9,13 @@ import time
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from services.ingest.archive.contents import Known, Prepared, prepare, servers_of
+from services.ingest.archive.contents import (
+    Known,
+    Prepared,
+    from_reached,
+    prepare,
+    servers_of,
+)
 from services.ingest.archive.entries import (
     Entry,
     Unreadable,
@@ -17,6 +23,7 @@ from services.ingest.archive.entries import (
     portions,
     read,
 )
+from services.ingest.archive.telling import Pace, asked
 from shared.bus import (
     Damaged,
     Fenced,
@@ -111,6 +118,7 @@ class Archiver:
     _contexts: dict[str, Context] = field(default_factory=dict)
     _partitions: dict[TopicPartition, _Partition] = field(default_factory=dict)
     _committed_at: float = 0.0
+    _pace: Pace = field(default_factory=Pace)
 
     async def run(self) -> None:
         """Store what comes until cancelled.
@@ -209,6 +217,7 @@ class Archiver:
         known = await self._known(state, portion)
         prepared = prepare(portion, known)
         await self._send_letters(prepared)
+        await self._ask(prepared.content)
         try:
             outcome = await self._store(state, prepared.content)
         except ContentRefused as error:
@@ -235,11 +244,21 @@ class Archiver:
                 lambda: self.bus.append(to, prepared.letters)
             )
 
+    async def _ask(self, content: Content) -> None:
+        """Have servers asked for what is missing; again where this is stored again."""
+        gaps = asked(content)
+        if gaps:
+            to = TopicPartition(Topic.BACKFILL, content.at.partition)
+            await self._patience("backfill").until_done(
+                lambda: self.bus.append(to, gaps)
+            )
+
     async def _store(self, state: _Partition, content: Content) -> Outcome:
         """Store, through staging where needed, until it is known to be done."""
         patience, unsure = self._patience("database"), False
         while True:
             staging = content.may_repeat or state.staged > 0
+            began = time.monotonic()
             try:
                 outcome = await self.archive.store(content, through_staging=staging)
             except AlreadyStored:
@@ -255,6 +274,8 @@ class Archiver:
             else:
                 patience.succeeded()
                 state.staged = max(0, state.staged - 1)
+                self._pace.stored(len(content.block), time.monotonic() - began)
+                await self._pace.tell(self.bus, content)
                 return outcome
 
     async def _is_stored(self, content: Content) -> bool:
@@ -301,7 +322,9 @@ class Archiver:
         reason = f"the log has {start} to {head}, the database is at {stored}"
         _log.warning("%s-%d: %s; declaring a gap", at.topic, at.partition, reason)
         state = _Partition(stored, start, staged=STAGED_BLOCKS)
-        await self._store(state, await self._lost(at, stored, start, reason))
+        lost = await self._lost(at, stored, start, reason)
+        await self._ask(lost)
+        await self._store(state, lost)
         return _Partition(start, start, staged=STAGED_BLOCKS)
 
     async def _lost(
@@ -315,14 +338,12 @@ class Archiver:
         reached = await patience.until_done(lambda: self.archive.reached(at.partition))
         now = _now()
         gaps = [
-            Gap(
-                server,
-                GapCause.LOG_DAMAGED,
-                min(since or now, reached.get(server, now)),
-                now,
-                detail=reason,
-            )
+            gap
             for server in servers_of(at, self._plant)
+            for gap in from_reached(
+                Gap(server, GapCause.LOG_DAMAGED, since or now, now, detail=reason),
+                reached,
+            )
         ]
         return Content(at, stored, stored, start, empty(), gaps=tuple(gaps))
 

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from shared.store.configuration import KnownPlant
+    from shared.store.reached import Reached
 
 UNKNOWN_SERVER = "unknown"
 """Server of a gap on a partition that no configuration has named a vessel of."""
@@ -44,9 +45,9 @@ class Known:
     last_stored: int
     """When the partition was last stored, us UTC: the start of a loss that nothing
     precedes."""
-    reached: Mapping[str, int] = field(default_factory=dict)
-    """Source time that the stored readings of a server have reached, us UTC: what is
-    lost after them may be older than the log's record of it."""
+    reached: Mapping[str, Reached] = field(default_factory=dict)
+    """Where the stored readings of a server end in source time: what is lost after them
+    may be older than the log's record of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,8 +82,8 @@ class _Collected:
         match entry.meaning:
             case Readings():
                 self._add_readings(entry, entry.meaning, known)
-            case Gap() | Filled() as gap:
-                self._add_gap(gap, known)
+            case Gap() | Filled() as said_of_gap:
+                self._add_gap(entry, said_of_gap, known)
             case Subscriptions(server, states):
                 self.subscriptions.append((server, states))
             case Said() as said:
@@ -95,11 +96,12 @@ class _Collected:
                 self._add_refused_record(entry, refused)
                 self.gaps += _damage(refused, known)
 
-    def _add_gap(self, said: Gap | Filled, known: Known) -> None:
+    def _add_gap(self, entry: Entry, said: Gap | Filled, known: Known) -> None:
         if isinstance(said, Filled):
             self.filled.append(said)
         else:
-            self.gaps.append(_from_reached(said, known))
+            is_new = entry.source.at.topic == Topic.PLANT
+            self.gaps += from_reached(said, known.reached if is_new else {})
 
     def _add_readings(self, entry: Entry, readings: Readings, known: Known) -> None:
         accepted, refusals = sort_out(readings.block, known.plant.kinds)
@@ -216,26 +218,36 @@ def _damage(damaged: Unreadable | Damaged, known: Known) -> list[Gap]:
         f"{damaged.at.topic}-{damaged.at.partition} offsets {damaged.first.offset} to "
         f"{damaged.last.offset}: {damaged.reason}"
     )
-    return [
+    gaps = [
         Gap(
             server,
             GapCause.LOG_DAMAGED,
-            min(start, end, known.reached.get(server, end)),
+            min(start, end),
             max(start, end),
             detail=detail.replace("\0", "\ufffd"),
         )
         for server in servers_of(damaged.at, known.plant)
     ]
+    return [one for gap in gaps for one in from_reached(gap, known.reached)]
 
 
-def _from_reached(gap: Gap, known: Known) -> Gap:
-    """Return a gap that begins where the stored readings end, if that is earlier.
+def from_reached(gap: Gap, reached: Mapping[str, Reached]) -> list[Gap]:
+    """Return gaps of a damaged log that begin where the stored readings end.
 
-    The relay knows of damage in the spool only when its neighbours were appended.
+    The log knows only when the neighbours of what is damaged were appended, and
+    readings are older than that: most tags' a little, those of slow ones more, so that
+    these have gaps of their own before the one of the whole server.
     """
-    if gap.cause != GapCause.LOG_DAMAGED:
-        return gap
-    return replace(gap, start=min(gap.start, known.reached.get(gap.server, gap.start)))
+    end = reached.get(gap.server)
+    if gap.cause != GapCause.LOG_DAMAGED or gap.tags is not None or end is None:
+        return [gap]
+    whole = replace(gap, start=min(gap.start, end.time))
+    slow = [
+        replace(gap, start=start, end=whole.start, tags=tags)
+        for start, tags in end.slow
+        if start < whole.start
+    ]
+    return [whole, *slow]
 
 
 def _batches(block: Block, known: Known) -> tuple[dict[str, Context], list[Seen]]:

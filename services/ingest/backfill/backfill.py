@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from services.ingest.backfill.filler import Filler
+from services.ingest.backfill.heard import Heard
 from services.ingest.backfill.jobs import recalled
+from services.ingest.backfill.pace import Pace
 
 if TYPE_CHECKING:
     import asyncio
@@ -37,14 +39,15 @@ class Backfill:
             bus: with topic `backfill`.
             group: owns the fillers.
             room: returns when live readings do not need the machine.
-            rows_per_s: most readings per second and server.
+            rows_per_s: most readings per second, until it is known how fast the
+                archiver stores.
 
         Raises:
             JobsDamaged: what is left cannot be read.
         """
         self._jobs = recalled(folder)
         self._bus, self._group, self._room = bus, group, room
-        self._rows_per_s = rows_per_s
+        self._pace = Pace(rows_per_s)
         self._fillers: dict[str, tuple[Filler, asyncio.Task[None]]] = {}
 
     def start(self, name: str, plan: Callable[[], Plan], session: Session) -> None:
@@ -55,7 +58,7 @@ class Backfill:
             session=session,
             plan=plan,
             room=self._room,
-            rows_per_s=self._rows_per_s,
+            pace=self._pace,
         )
         task = self._group.create_task(filler.run(), name=f"back-fill {name}")
         self._fillers[name] = filler, task
@@ -64,6 +67,16 @@ class Backfill:
         """Stop asking a server; what is left of its gaps is kept."""
         _, task = self._fillers.pop(name)
         task.cancel()
+
+    async def hear(self) -> None:
+        """Take what the archiver asks for, of the servers collected here, for ever."""
+        await Heard(
+            self._bus, self._jobs, want=self._asked, stores=self._pace.stores
+        ).run()
+
+    def _asked(self, gap: Gap) -> None:
+        if gap.server in self._fillers:
+            self.want(gap)
 
     def want(self, gap: Gap) -> None:
         """Take a gap; nothing happens before it has an end."""

@@ -3,8 +3,8 @@
 Bounded by: one window of one gap in memory (a record per partition). When full: waits.
 Order: see `jobs`. Duplicates: a window that broke off is read again; the store keeps
 each reading once. On cancel: the session is closed; the file says what is left. It
-yields to live readings: while the collector holds too much, and never faster than
-`rows_per_s`.
+yields to live readings: while the collector holds too much, and by the pace that all
+servers share.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
     from services.ingest.backfill.jobs import Job, Jobs
+    from services.ingest.backfill.pace import Pace
     from services.ingest.collect.plan import Plan
     from services.ingest.opcua.session import Session
     from shared.bus import Bus
@@ -63,12 +64,10 @@ class Filler:
     plan: Callable[[], Plan]
     room: Callable[[], Awaitable[None]]
     """Returns when live readings do not need the machine."""
-    rows_per_s: float
+    pace: Pace
     wake: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when a gap has ended."""
     _name: str = field(default_factory=lambda: secrets.token_hex(8))
-    _free: float = 0.0
-    """When the next rows may go, seconds of the loop's clock."""
     _said: str = ""
 
     async def run(self) -> None:
@@ -143,7 +142,7 @@ class Filler:
     async def _window(self, job: Job, nodes: dict[int, str]) -> Job:
         await self.room()
         start, end = job.window()
-        outbox = Outbox(self.bus, self.plan(), self._name, self._pace)
+        outbox = Outbox(self.bus, self.plan(), self._name, self.pace.go)
         found = await fill(self.session, outbox, nodes, start, end)
         missing = {*(job.missing or ()), *found.refused}
         reason = next(iter(found.refused.values()), job.reason)
@@ -155,12 +154,6 @@ class Filler:
             reason=reason,
             tries=0,
         )
-
-    async def _pace(self, rows: int) -> None:
-        """Return when so many rows may go."""
-        loop = asyncio.get_running_loop()
-        await asyncio.sleep(max(0.0, self._free - loop.time()))
-        self._free = loop.time() + rows / self.rows_per_s
 
     async def _finish(self, job: Job, nodes: dict[int, str], reason: str) -> None:
         """Say on the log what came of the gap, and forget it."""

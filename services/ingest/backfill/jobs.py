@@ -13,6 +13,7 @@ import logging
 from dataclasses import asdict, dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from shared.bus import Position
 from shared.domain import US_PER_S, FedbatchError, Gap, GapCause
 
 if TYPE_CHECKING:
@@ -83,6 +84,8 @@ class Jobs:
     folder: Path
     most: int = MOST
     """Gaps of one server that wait."""
+    heard: dict[int, Position] = field(default_factory=dict)
+    """Where topic `backfill` is read next, by partition; see `heard`."""
     _of: dict[str, list[Job]] = field(default_factory=dict)
     _kept: bool = True
 
@@ -139,6 +142,7 @@ class Jobs:
                 for name, waiting in self._of.items()
                 if waiting
             },
+            "heard": {number: [p.epoch, p.offset] for number, p in self.heard.items()},
         }
         fresh = self.folder / f"{_FILE}.new"
         try:
@@ -166,6 +170,8 @@ def recalled(folder: Path) -> Jobs:
         body = json.loads(path.read_bytes())
         for name, waiting in body["servers"].items():
             jobs._of[str(name)] = [_job(part) for part in waiting]  # noqa: SLF001
+        for number, (epoch, offset) in body.get("heard", {}).items():
+            jobs.heard[int(number)] = Position(str(epoch), int(offset))
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise JobsDamaged(
             f"{path}: expected the gaps that are to be filled, found {error!r}; remove "

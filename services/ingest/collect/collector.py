@@ -207,6 +207,13 @@ async def collect(
     async with Writer(append, heads) as writer:
         group = asyncio.TaskGroup()
         letters = _DeadLetters(plant, group)
+        filling = Backfill(
+            settings.spool,
+            backfill,
+            group,
+            writer.room,
+            rows_per_s=settings.backfill_rows_per_s,
+        )
         collector = Collector(
             settings,
             writer,
@@ -215,17 +222,12 @@ async def collect(
             dead_letter=letters.put,
             tail=tail,
             uncounted=uncounted,
-            backfill=Backfill(
-                settings.spool,
-                backfill,
-                group,
-                writer.room,
-                rows_per_s=settings.backfill_rows_per_s,
-            ),
+            backfill=filling,
         )
         try:
             async with group:
                 group.create_task(collector.beat.run())
+                group.create_task(filling.hear())
                 await _follow(collector, first, configurations)
         finally:
             await writer.settle()

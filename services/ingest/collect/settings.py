@@ -43,8 +43,8 @@ class CollectorSettings(ServiceSettings):
     """Password of a server's user, by the server's name in lower case with every run
     of other characters than letters and digits as one underscore."""
     backfill_rows_per_s: float = Field(default=20_000.0, gt=0)
-    """Most readings per second and server that are fetched from its history after a
-    gap; by default about a quarter of what the archiver stores."""
+    """Most readings per second that are fetched from servers' histories after gaps,
+    until the archiver has said how fast it stores them; then a quarter of that."""
     timeouts: Timeouts = Timeouts()
 
     def password(self, server: str) -> str | None:

@@ -16,12 +16,19 @@ from services.ingest.archive.entries import (
     read,
 )
 from services.ingest.archive.letters import MAX_RAW_BYTES
+from services.ingest.archive.telling import asked
 from shared.bus import Damaged, Message, Position, Record, TopicPartition
-from shared.domain import Gap, GapCause, Origin
+from shared.domain import Gap, GapCause, Origin, Topic
 from shared.plant import digest
 from shared.readings import merge
 from shared.store.configuration import KnownPlant, Role
-from shared.wire import ConfigurationRecord, encode_configuration, encode_gap
+from shared.store.reached import Reached
+from shared.wire import (
+    ConfigurationRecord,
+    decode_gap,
+    encode_configuration,
+    encode_gap,
+)
 from tests.neighbours.made import NOON_US, PLANT, made_block, made_message
 
 AT = TopicPartition("plant", 3)
@@ -36,9 +43,13 @@ def record(offset: int, message: Message) -> Record:
     return Record(AT, at, NOON_US + offset, message.headers, message.value)
 
 
-def entries(*messages: Message, first: int = 10) -> list[Entry]:
+def entries(
+    *messages: Message, first: int = 10, topic: str = Topic.PLANT
+) -> list[Entry]:
     """Return consecutive records with their meaning."""
-    return [read(record(first + n, message)) for n, message in enumerate(messages)]
+    records = [record(first + n, message) for n, message in enumerate(messages)]
+    at = replace(AT, topic=topic)
+    return [read(replace(each, at=at)) for each in records]
 
 
 def known(plant: KnownPlant | None = None) -> Known:
@@ -141,7 +152,7 @@ def test_damage_is_a_gap_of_every_server_between_its_sound_neighbours(
 def test_damage_begins_where_the_stored_readings_end_in_source_time() -> None:
     damaged = Damaged(AT, Position("e", 10), Position("e", 10), "checksum", 700, 900)
     plant = KnownPlant(servers={3: frozenset({"dcs", "pat"})})
-    reached = replace(known(plant), reached={"dcs": 400})
+    reached = replace(known(plant), reached={"dcs": Reached(400)})
     gaps = prepare([read(damaged)], reached).content.gaps
     assert {(g.server, g.start, g.end) for g in gaps} == {
         ("dcs", 400, 900),
@@ -166,8 +177,28 @@ def test_damage_that_the_relay_met_begins_there_as_well(
     assert [len(portion) for portion in portions(found, 50)] == (
         [1, 1] if alone else [2]
     )
-    knows = replace(known(), reached={"dcs": reached, "pat": 1})
+    knows = replace(known(), reached={"dcs": Reached(reached), "pat": Reached(1)})
     assert prepare(found[:1], knows).content.gaps == (replace(gap, start=start),)
+
+
+def test_slow_tags_do_not_widen_the_gap_of_a_damaged_log_for_the_others() -> None:
+    damaged = Damaged(AT, Position("e", 10), Position("e", 10), "checksum", 700, 900)
+    plant = KnownPlant(servers={3: frozenset({"dcs"})})
+    slow = ((100, (5, 6)), (20, (7,)))
+    knows = replace(known(plant), reached={"dcs": Reached(650, slow)})
+    gaps = prepare([read(damaged)], knows).content.gaps
+    assert {(g.start, g.end, g.tags) for g in gaps} == {
+        (650, 900, None),
+        (100, 650, (5, 6)),
+        (20, 650, (7,)),
+    }
+
+
+def test_a_gap_that_comes_back_from_back_fill_stays_as_it_was_declared() -> None:
+    gap = Gap("dcs", GapCause.LOG_DAMAGED, start=700, end=900)
+    (entry,) = entries(Message(*encode_gap(gap)), topic=Topic.BACKFILL)
+    knows = replace(known(), reached={"dcs": Reached(400, ((1, (5,)),))})
+    assert prepare([entry], knows).content.gaps == (gap,)
 
 
 def test_what_is_stored_is_left_out_but_damage_at_the_edge_is_not() -> None:
@@ -226,3 +257,15 @@ def test_context_readings_name_the_batch() -> None:
     prepared = prepare(entries(made_message(block)), known(plant))
     assert [seen.batch for seen in prepared.content.batches] == ["B-7"]
     assert prepared.contexts["BR101"].batch == "B-7"
+
+
+def test_only_losses_that_no_connection_noticed_are_asked_for_and_once() -> None:
+    gaps = [Gap("dcs", cause, 1, 2) for cause in GapCause]
+    is_open = Gap("dcs", GapCause.LOG_DAMAGED, 1, None)
+    messages = [Message(*encode_gap(gap)) for gap in [*gaps, is_open]]
+    content = prepare(entries(*messages), known()).content
+    told = {decode_gap(message.value).cause for message in asked(content)}
+    assert told == {GapCause.SPOOL_FULL, GapCause.LOG_DAMAGED}
+    assert len(asked(content)) == 2
+    back = prepare(entries(*messages, topic=Topic.BACKFILL), known()).content
+    assert not asked(back)
