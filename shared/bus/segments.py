@@ -73,12 +73,17 @@ def segments(folder: Path) -> list[Segment]:
     """Return the segments of a log, oldest first; none when there is no such log.
 
     Raises:
-        Unavailable: segments of two different logs lie in one folder.
+        Unavailable: segments of two different logs lie in one folder, or there is no
+            folder where one was expected.
     """
     try:
         names = os.listdir(folder)  # noqa: PTH208  a missing folder is an answer here
     except FileNotFoundError:
         return []
+    except OSError as error:
+        raise Unavailable(
+            f"{folder}: expected the folder of a log: {error.strerror}"
+        ) from error
     found = sorted(
         Segment(int(match[2]), match[1], folder / name)
         for name in names
@@ -187,7 +192,7 @@ def size_bytes(folder: Path) -> int:
     try:
         with os.scandir(folder) as entries:
             return sum(_size(entry) for entry in entries)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return 0
 
 
@@ -202,7 +207,7 @@ def read_head(folder: Path, epoch: str) -> Head | None:
     """Return the witness; None when it is absent, damaged or of another log."""
     try:
         stored = (folder / "head").read_bytes()
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         return None
     if len(stored) != _WITNESS.size:
         return None
@@ -222,7 +227,7 @@ class Witness:
         if self._descriptor is None:
             try:
                 self._descriptor = os.open(self._path, os.O_RDONLY)
-            except FileNotFoundError:
+            except (FileNotFoundError, NotADirectoryError):
                 return b""
         return os.pread(self._descriptor, _WITNESS.size, 0)
 

@@ -14,16 +14,16 @@ from urllib.parse import urlsplit
 
 import asyncpg
 import pyarrow as pa
-import yaml
 
 from tests.chaos import load
 from tests.chaos.equation import Declared, Sums, columns, equation
 from tests.chaos.schedule import Fault, Kind
 from tests.chaos.shifted import set_clock
-from tests.system.site import Site, free_port, to_us, until, whole_batches
+from tests.chaos.truth import changing, generated, heartbeats, tags_by_server
+from tests.system.site import Site, free_port, to_us, until
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping, Sequence
     from pathlib import Path
 
     from deploy.embedded.postgres import EmbeddedPostgres
@@ -40,21 +40,28 @@ PROBE = "BR101/TIC-101.PV"
 RECOVERY_S = 30
 """Within which data must flow again after a fault is healed."""
 PUBLISHING_US = S // 2
-SLACK_US = 2 * PUBLISHING_US + S + S
-"""Two publishing intervals, one second between readings (docs/decisions), and one by
-which a server on a busy machine publishes late."""
+SLACK_US = 2 * PUBLISHING_US
+"""What a gap may be wider than the outage, at either end."""
+LATELY_US = 5 * S
+"""Tags that sent something so shortly before a fault are waited for after it."""
 SIMULATED = {"VESSELS": str(VESSELS), "HISTORY": "PT2S", "INSTRUMENTS": "core"}
 SPOOL = {"SPOOL_QUOTA": "2MiB", "SPOOL_RESERVE": "1MiB"}
 
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """A fault, and between which moments readings could not pass."""
+    """A fault, and between which readings others could not pass.
+
+    As the database shows it, whatever the collector says: from the newest reading of a
+    server that was stored when the fault began until all that had sent shortly before
+    were stored with readings of after the healing.
+    """
 
     fault: Fault | str
     start: int
+    newest: Mapping[str, int]
+    """By server, us UTC."""
     end: int
-    """us UTC, when a reading of after the healing was stored."""
     healed: int
     """us UTC"""
 
@@ -109,6 +116,48 @@ class Storm:
                 every_s=0.1,
             )
 
+    def _all_flow(self, tags: Sequence[int], since: int, what: object) -> None:
+        """Wait until each of `tags` has a stored reading newer than `since`."""
+        query = (
+            f"select count(distinct tag) from {self.site.variant.namespace}.reading"
+            " where tag = any($1::int[]) and time > to_timestamp($2 / 1000000.0)"
+        )
+        until(
+            f"all of {len(tags)} tags flow after {what}",
+            lambda: self._ask(query, tags, since)[0][0] == len(tags),
+            timeout_s=RECOVERY_S,
+            every_s=0.2,
+        )
+
+    def _newest(self) -> tuple[dict[str, int], list[int]]:
+        """Return each server's newest stored reading, and the tags that sent lately."""
+        query = (
+            "select tag, (extract(epoch from max(time)) * 1000000)::bigint"
+            f" from {self.site.variant.namespace}.reading"
+            " where time > to_timestamp($1 / 1000000.0) group by tag"
+        )
+        found = {row[0]: row[1] for row in self._ask(query, now_us() - 12 * LATELY_US)}
+        newest = {
+            server: max((found[tag] for tag in tags if tag in found), default=0)
+            for server, tags in tags_by_server(self.site).items()
+        }
+        only_changes, beats = changing(self.site), heartbeats(self.site)
+        lately = max(found.values()) - LATELY_US
+        passing = {*only_changes, *beats}
+        return newest, [
+            t for t, last in found.items() if last > lately and t not in passing
+        ]
+
+    def _ask(self, query: str, *arguments: object) -> list[Any]:
+        async def ask() -> list[Any]:
+            connection = await asyncpg.connect(self.direct)
+            try:
+                return list(await connection.fetch(query, *arguments))
+            finally:
+                await connection.close()
+
+        return asyncio.run(ask())
+
     def _is_newer(self, tag: str, than: int) -> bool:
         answer = self.site.get("/recorded", tag=tag, start="*-10s", end="*+1m")
         times = answer.json()["time"] if answer.is_success else []
@@ -116,12 +165,14 @@ class Storm:
 
     def strike(self, fault: Fault) -> Outage:
         """Let one fault happen, heal it, and wait until data flow."""
+        newest, lately = self._newest()
         start = now_us()
         with self._hurt(fault):
             time.sleep(fault.seconds)
         healed = now_us()
         self.flows(fault)
-        struck = Outage(fault, start, now_us(), healed)
+        self._all_flow(lately, healed, fault)
+        struck = Outage(fault, start, newest, now_us(), healed)
         self.outages.append(struck)
         return struck
 
@@ -204,7 +255,7 @@ class Storm:
 
     def settle(self) -> Sums:
         """Stop the source; return the equation once nothing more arrives."""
-        began = now_us()
+        began, (newest, _) = now_us(), self._newest()
         last = load.last_tick(self.site.processes["load"])
         self.site.stop("simulator")
         made, only_changes = generated(self.site), changing(self.site)
@@ -217,7 +268,7 @@ class Storm:
 
         with contextlib.suppress(AssertionError):
             until("balanced", holds, timeout_s=RECOVERY_S, every_s=1)
-        end = Outage("the end", began, now_us() + 3600 * S, began)
+        end = Outage("the end", began, newest, now_us() + 3600 * S, began)
         self.outages.append(end)
         return found[-1]
 
@@ -229,7 +280,7 @@ class Storm:
             stored = await self._stored(connection)
             made = pa.concat_tables([made, load.generated_since(stored, last)])
             stored = load.without_edges(stored, last)
-            return equation(made, stored, await self._gaps(connection), only_changes)
+            return equation(made, stored, await self._gaps(), only_changes)
         finally:
             await connection.close()
 
@@ -250,29 +301,42 @@ class Storm:
             )
         )
 
-    async def _gaps(self, connection: asyncpg.Connection) -> list[Declared]:
-        rows = await connection.fetch(
-            "select server, cause, (extract(epoch from since) * 1000000)::bigint,"
-            " (extract(epoch from until) * 1000000)::bigint, tags"
-            f" from {self.site.variant.namespace}.gap order by since"
-        )
+    async def _gaps(self) -> list[Declared]:
+        connection = await asyncpg.connect(self.direct)
+        try:
+            rows = await connection.fetch(
+                "select server, cause, (extract(epoch from since) * 1000000)::bigint,"
+                " (extract(epoch from until) * 1000000)::bigint, tags"
+                f" from {self.site.variant.namespace}.gap order by since"
+            )
+        finally:
+            await connection.close()
         everything = tags_by_server(self.site)
         return [
             Declared(server, cause, start, end, tuple(tags or everything[server]))
             for server, cause, start, end, tags in rows
         ]
 
+    def verified(self) -> str:
+        """Stop the collector; return what the ledger finds wrong, empty if nothing."""
+        self.site.stop("collector")
+        said = [""]
+
+        def agrees() -> bool:
+            verify = self.site.command("ledger", "verify", "--days", "1", check=False)
+            said.append(verify.stdout + verify.stderr)
+            return verify.returncode == 0
+
+        try:
+            until("the ledger agrees", agrees, timeout_s=RECOVERY_S, every_s=2)
+        except AssertionError:
+            return f"ledger: {said[-1]}"
+        return ""
+
     def gaps(self) -> list[Declared]:
         """Return every declared gap."""
 
-        async def ask() -> list[Declared]:
-            connection = await asyncpg.connect(self.direct)
-            try:
-                return await self._gaps(connection)
-            finally:
-                await connection.close()
-
-        return asyncio.run(ask())
+        return asyncio.run(self._gaps())
 
     def outside(self) -> list[Declared]:
         """Return the gaps that are wider than the true outages allow."""
@@ -281,7 +345,8 @@ class Storm:
     def _is_true(self, gap: Declared) -> bool:
         end = gap.start if gap.end is None else gap.end
         return any(
-            outage.start - SLACK_US <= gap.start and end <= outage.end + SLACK_US
+            outage.newest.get(gap.server, outage.start) - SLACK_US <= gap.start
+            and end <= outage.end + SLACK_US
             for outage in self.outages
         )
 
@@ -322,51 +387,3 @@ def storm(
         opcua_way=wires.lay("opcua", opcua),
     )
     return Storm(site, wires, database, broker, disk, direct)
-
-
-def generated(site: Site) -> pa.Table:
-    """Return what the simulator put on record, in the order of sending."""
-    ids = {
-        tag["node"].partition(";")[2].removeprefix("s="): tag["id"]
-        for tag in site.tags().values()
-    }
-    parts = []
-    for path in sorted((site.folder / "simulator").glob("truth-*.arrow")):
-        found = pa.Table.from_batches(whole_batches(path)).combine_chunks()
-        for batch in found.to_batches():
-            node = batch["node"]
-            known = pa.array([ids.get(n) for n in node.dictionary.to_pylist()])
-            tag = known.take(node.indices)
-            rows = batch.filter(tag.is_valid())
-            parts.append(
-                columns(
-                    tag.drop_null(),
-                    *(rows[name] for name in ("time", "value", "status", "text")),
-                )
-            )
-    return pa.concat_tables(parts)
-
-
-def plant(site: Site) -> Any:
-    """Return plant.yaml."""
-    return yaml.safe_load(site.plant_yaml.read_text())
-
-
-def tags_by_server(site: Site) -> dict[str, list[int]]:
-    """Return the tag ids of each server."""
-    found: dict[str, list[int]] = {}
-    for vessel in plant(site)["vessels"]:
-        ids = [tag["id"] for tag in vessel["tags"]]
-        found.setdefault(vessel["server"], []).extend(ids)
-    return found
-
-
-def changing(site: Site) -> set[int]:
-    """Return the tags of which the server reports changes only."""
-    tags = site.get("/tags").json()["tags"]
-    return {tag["id"] for tag in tags if tag["report"] == "change"}
-
-
-def heartbeats(site: Site) -> list[int]:
-    """Return the ids that belong to no vessel."""
-    return [server["heartbeat"]["id"] for server in plant(site)["servers"]]

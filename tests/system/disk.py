@@ -32,6 +32,11 @@ class SmallDisk:
         self._limited: Collection[int] = ()
         self.folder = Path()
 
+    @property
+    def how(self) -> str:
+        """How it is made full, for a person."""
+        return "a tmpfs of its own" if self.own else "a limit on the writers' files"
+
     def __enter__(self) -> Self:
         self.folder = Path(tempfile.mkdtemp(prefix="fedbatch-disk-"))
         self.folder.chmod(0o755)

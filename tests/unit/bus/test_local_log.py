@@ -327,3 +327,34 @@ def test_a_frame_is_sound_only_at_its_own_place() -> None:
     ]:
         with pytest.raises(FrameDamaged, match=f"offset {offset}"):
             decode(epoch, offset, wrong)
+
+
+async def test_a_log_whose_folder_became_a_file_is_unavailable_until_it_is_back(
+    bus: LocalBus, tmp_path: Path
+) -> None:
+    first = await bus.append(AT, messages(b"a"))
+    async with bus.reader({AT: first}) as reader:
+        assert await reader.poll(max_bytes=1, timeout_s=1)
+        folder, aside = tmp_path / "plant" / "0", tmp_path / "aside"
+        folder.rename(aside)
+        folder.write_text("not a folder")
+        for call in (
+            bus.head(AT),
+            bus.start(AT),
+            bus.partitions("plant"),
+            bus.append(AT, messages(b"b")),
+            LocalBus(tmp_path).append(AT, messages(b"b")),
+        ):
+            with pytest.raises(Unavailable):
+                await call
+        assert await bus.size_bytes(AT) == 0
+        with pytest.raises(Unavailable, match="expected the folder of a log"):
+            await bus.reader({AT: first}).poll(max_bytes=1, timeout_s=0)
+        folder.unlink()
+        aside.rename(folder)
+        await bus.append(AT, messages(b"c"))
+        async with asyncio.timeout(20):
+            while not (found := await reader.poll(max_bytes=1, timeout_s=1)):
+                pass
+    assert isinstance(found[0], Record)
+    assert found[0].value == b"c"
