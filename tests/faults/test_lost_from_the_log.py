@@ -70,6 +70,18 @@ async def until_stored(connection: Connection, instrument: Instrument) -> None:
             await asyncio.sleep(0.2)
 
 
+async def until_filled(connection: Connection, cause: GapCause) -> None:
+    """Wait until there are gaps of a cause, all filled and none in part."""
+    query = "select filled, missing from gap where cause = $1"
+    async with asyncio.timeout(30):
+        while True:
+            rows = await connection.fetch(query, cause)
+            if rows and all(row["filled"] is not None for row in rows):
+                assert not [row for row in rows if row["missing"]]
+                return
+            await asyncio.sleep(0.2)
+
+
 @pytest.mark.parametrize(
     ("loses", "cause"),
     [(given_up, GapCause.SPOOL_FULL), (damaged, GapCause.LOG_DAMAGED)],
@@ -106,11 +118,7 @@ async def test_what_the_log_lost_is_asked_of_the_server_and_stored(
                 losing = False
                 await instrument.quiet()
                 await until_stored(connection, instrument)
-                rows = await connection.fetch(
-                    "select cause, filled, missing from gap where cause = $1", cause
-                )
+                await until_filled(connection, cause)
             archiver.cancel()
             with suppress(asyncio.CancelledError):
                 await archiver
-    assert rows
-    assert all(row["filled"] is not None and not row["missing"] for row in rows)
