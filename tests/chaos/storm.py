@@ -52,9 +52,9 @@ SPOOL = {"SPOOL_QUOTA": "2MiB", "SPOOL_RESERVE": "1MiB"}
 class Outage:
     """A fault, and between which readings others could not pass.
 
-    As the database shows it, whatever the collector says: from the newest reading of a
-    server that was stored when the fault began until all that had sent shortly before
-    were stored with readings of after the healing.
+    As the database shows it, whatever the collector says: from the newest readings of a
+    server's tags that were stored when the fault began until all that had sent shortly
+    before were stored with readings of after the healing.
     """
 
     fault: Fault | str
@@ -130,23 +130,27 @@ class Storm:
         )
 
     def _newest(self) -> tuple[dict[str, int], list[int]]:
-        """Return each server's newest stored reading, and the tags that sent lately."""
+        """Return what is stored of each server, and the tags that sent lately.
+
+        Of a server the oldest of these tags' newest readings: a gap of all its tags
+        that began later would hide what this tag missed.
+        """
         query = (
             "select tag, (extract(epoch from max(time)) * 1000000)::bigint"
             f" from {self.site.variant.namespace}.reading"
             " where time > to_timestamp($1 / 1000000.0) group by tag"
         )
         found = {row[0]: row[1] for row in self._ask(query, now_us() - 12 * LATELY_US)}
+        lately = max(found.values()) - LATELY_US
+        flowing = {tag for tag, last in found.items() if last > lately}
+        flowing -= {*changing(self.site), *heartbeats(self.site)}
         newest = {
-            server: max((found[tag] for tag in tags if tag in found), default=0)
+            server: min(
+                (found[tag] for tag in tags if tag in flowing), default=now_us()
+            )
             for server, tags in tags_by_server(self.site).items()
         }
-        only_changes, beats = changing(self.site), heartbeats(self.site)
-        lately = max(found.values()) - LATELY_US
-        passing = {*only_changes, *beats}
-        return newest, [
-            t for t, last in found.items() if last > lately and t not in passing
-        ]
+        return newest, sorted(flowing)
 
     def _ask(self, query: str, *arguments: object) -> list[Any]:
         async def ask() -> list[Any]:
