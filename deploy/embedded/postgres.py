@@ -43,7 +43,7 @@ SETTINGS: dict[str, str] = {
     "listen_addresses": "127.0.0.1",
     "unix_socket_directories": "",
     "max_connections": "50",
-    "shared_buffers": "128MB",
+    "shared_buffers": "512MB",
     "max_wal_size": "2GB",
     "wal_compression": "on",
     "timezone": "UTC",

@@ -165,7 +165,7 @@ class Site:
                 self.processes[name] = subprocess.Popen(
                     [
                         *(sys.executable, "-m"),
-                        *(*self.through.get(name, ()), MODULES[name]),
+                        *(*self.through.get(name, self.runner), MODULES[name]),
                     ],
                     cwd=ROOT,
                     env=self.environment(name),

@@ -22,11 +22,11 @@ class ArchiverSettings(ServiceSettings):
     timeouts: Timeouts = Timeouts()
     member: str = Field(default="archiver-1", min_length=1)
     """Name in the consumer group; another one for every archiver of a plant."""
-    merge_rows: int = Field(default=20_000, ge=1, le=100_000)
+    merge_rows: int = Field(default=100_000, ge=1, le=100_000)
     """Most readings of a partition that one transaction stores."""
     merge_wait: timedelta = timedelta(milliseconds=200)
     """How long records are collected before they are stored."""
-    fetch_bytes: int = Field(default=8 * 1024 * 1024, ge=64 * 1024, le=64 * 1024**2)
+    fetch_bytes: int = Field(default=32 * 1024 * 1024, ge=64 * 1024, le=64 * 1024**2)
     """Most that is read from the log before it is stored."""
     latest_every: timedelta = timedelta(seconds=10)
     """How often the newest reading of each tag is written for restarts."""
