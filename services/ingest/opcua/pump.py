@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from asyncua import ua
 
+from services.ingest.opcua.gathered import gathered
 from services.ingest.opcua.situations import ServerUnreachable, ServiceRefused
 from services.ingest.opcua.subscription import utc_now
 
 if TYPE_CHECKING:
     from services.ingest.opcua.session import Session
 
-OUTSTANDING = 4
-"""PublishRequests kept at the server, so that it never waits for one."""
+OUTSTANDING = 8
+"""PublishRequests kept at the server, at least half of them: it never waits for one."""
 SILENCE = 1.5
 """Keep-alive times without any answer after which a session counts as dead."""
 _PUBLISH_RESPONSE = b"\x01\x00\x3d\x03"
@@ -101,16 +102,24 @@ class Pump:
             raise error
 
     def _ask(self) -> None:
-        while len(self._asked) + self._answers.qsize() < self._depth:
-            request = self._request
-            request.Parameters.SubscriptionAcknowledgements = [
-                ua.SubscriptionAcknowledgement(subscription, number)
-                for subscription, number in self._acknowledgements
-            ]
-            future = self._session.ask(request)  # it is encoded before this returns
-            self._acknowledgements.clear()
-            self._asked.add(future)
-            future.add_done_callback(self._answered)
+        """Fill up to the depth once half of it is gone."""
+        missing = self._depth - len(self._asked) - self._answers.qsize()
+        if 2 * missing < self._depth:
+            return
+        with gathered(self._session.client.uaclient.protocol):
+            for _ in range(missing):
+                self._ask_once()
+
+    def _ask_once(self) -> None:
+        request = self._request
+        request.Parameters.SubscriptionAcknowledgements = [
+            ua.SubscriptionAcknowledgement(subscription, number)
+            for subscription, number in self._acknowledgements
+        ]
+        future = self._session.ask(request)  # it is encoded before this returns
+        self._acknowledgements.clear()
+        self._asked.add(future)
+        future.add_done_callback(self._answered)
 
     def _answered(self, future: asyncio.Future[Any]) -> None:
         self._asked.discard(future)
