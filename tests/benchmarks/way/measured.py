@@ -182,7 +182,8 @@ class Way:
             f"{'way':<16}{self.cores(WAY):>8.3f}   collector, relay, archiver",
             f"{'everything':<16}{self.cores(ours):>8.3f}   without the load servers",
             f"sent {found.sent}, lost {found.lost}, twice {found.twice}, "
-            f"other than sent {found.strange}, declared gaps {found.gaps}",
+            f"other than sent {found.strange}, declared gaps {found.gaps}; "
+            f"{found.bytes_each:.0f} bytes per stored reading",
             f"source to queryable: p50 {self.p50_ms:.0f} ms, p99 {self.p99_ms:.0f} ms, "
             f"worst {self.worst_ms:.0f} ms ({self.ages} readings of probe tags)",
             f"all stored {self.settled_s:.1f} s after the last; at most {self.waiting} "

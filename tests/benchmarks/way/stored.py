@@ -29,6 +29,12 @@ _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ROWS = """
 select tag, time, value from reading
 where tag > $1 and tag <= $2 and time >= $3 and time < $4"""
+_BYTES = """
+select (select sum(pg_total_relation_size(part)) from
+        (select 'reading'::regclass union
+         select inhrelid from pg_inherits where inhparent = 'reading'::regclass)
+        as parts (part))::float8
+       / greatest((select sum(rows) from block), 1)::float8"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +47,8 @@ class Found:
     strange: int
     gaps: int
     """Rows of declared gaps."""
+    bytes_each: float = 0.0
+    """Of the table with its index, per stored reading."""
 
 
 def stretches(plan: SitePlan, sent: Sequence[Mapping[str, Any]]) -> list[Stretch]:
@@ -97,6 +105,7 @@ async def _compare(
     lost = twice = strange = total = 0
     try:
         gaps = await connection.fetchval("select count(*) from gap")
+        bytes_each = await connection.fetchval(_BYTES)
         for stretch in stretches(plan, sent):
             comparison = Comparison(stretch)
             await _add_stored(connection, stretch, comparison)
@@ -106,7 +115,7 @@ async def _compare(
             strange += comparison.strange
     finally:
         await connection.close()
-    return Found(total, lost, twice, strange, gaps)
+    return Found(total, lost, twice, strange, gaps, bytes_each)
 
 
 async def _add_stored(
