@@ -37,6 +37,9 @@ class Kind(StrEnum):
     GAP = "gap"
     FILLED = "filled"
     """What came of asking a server's history about a gap; see shared.wire_filled."""
+    PAST = "past"
+    """Readings of a gap from a server's history, once more on `plant`: for the monitor,
+    in one order with all else that it knows. They are stored from `backfill`."""
     STORING = "storing"
     """How fast the archiver stores what is filled; see shared.wire_filled."""
     LEDGER = "ledger"

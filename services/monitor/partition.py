@@ -136,6 +136,7 @@ class PartitionWatch:
         self._owner: NDArray[np.int32] = np.empty(0, np.int32)
         self._see: Mapping[Kind, Callable[[Record], list[Event]]] = {
             Kind.READINGS: self._readings,
+            Kind.PAST: self._past,
             Kind.CLOCK: self._clock,
             Kind.LIVENESS: self._liveness,
             Kind.CONFIGURATION: self._configuration,
@@ -168,6 +169,17 @@ class PartitionWatch:
         for watched, rows in self.by_vessel(block):
             self.readings += len(rows)
             events += watched.take(rows, alive, moves=moves)
+        return events
+
+    def _past(self, record: Record) -> list[Event]:
+        """Judge what a gap hid: never learned from, and no timer runs."""
+        _, arrived = decode_readings(record.headers, record.value)
+        block, _ = sort_out(arrived)
+        events: list[Event] = []
+        for watched, rows in self.by_vessel(block):
+            late = watched.reorder.past(rows)
+            if len(late):
+                events += watched.watch.late(late)
         return events
 
     def by_vessel(self, block: Block) -> Iterator[tuple[Watched, Block]]:

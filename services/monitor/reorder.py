@@ -115,6 +115,14 @@ class Reorder:
         self._hold(block.take(~late))
         return self._unseen(_sorted(block.take(late)))
 
+    def past(self, block: Block) -> Block:
+        """Return what came of a tag's past, in source-time order, without repeats.
+
+        Of tags that were heard, and up to what was released: anything else will come,
+        or is known, by itself.
+        """
+        return self._unseen(_sorted(block.take(self._late(block))))
+
     def _late(self, block: Block) -> NDArray[np.bool_]:
         if self.marks.released is None:
             return np.zeros(len(block), np.bool_)

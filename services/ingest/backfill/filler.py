@@ -142,7 +142,7 @@ class Filler:
     async def _window(self, job: Job, nodes: dict[int, str]) -> Job:
         await self.room()
         start, end = job.window()
-        outbox = Outbox(self.bus, self.plan(), self._name, self.pace.go)
+        outbox = Outbox(self.bus, self.plan(), self._name, self.pace.go, job.gap)
         found = await fill(self.session, outbox, nodes, start, end)
         missing = {*(job.missing or ()), *found.refused}
         reason = next(iter(found.refused.values()), job.reason)

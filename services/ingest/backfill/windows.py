@@ -15,7 +15,7 @@ import numpy as np
 from services.ingest.collect.ledger import Ledger
 from services.ingest.opcua import history
 from shared.bus import Message, TopicPartition
-from shared.domain import Origin, Topic
+from shared.domain import Kind, Origin, Topic
 from shared.readings import MAX_ROWS, Block, merge
 from shared.wire import ReadingsHeader, encode_ledger, encode_readings
 
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from services.ingest.collect.plan import Plan
     from services.ingest.opcua.session import Session
     from shared.bus import Bus
+    from shared.domain import Gap
 
 
 @dataclass(slots=True)
@@ -83,8 +84,11 @@ def _within(block: Block, start: int, end: int) -> Block:
 class Outbox:
     """Rows of one window by partition until a record is full.
 
-    Bounded by: MAX_ROWS per partition. When full: appended after `pace` (called
-    with the number of rows) has returned. Order: as put. Duplicates: none from here. On
+    What lies inside the gap goes to `plant` as well, behind the same rows on
+    `backfill`: the monitor judges it there, in one order with all else that it knows.
+
+    Bounded by: MAX_ROWS per partition. When full: appended after `pace` (called with
+    the number of rows) has returned. Order: as put. Duplicates: none from here. On
     cancel: what is held is left, the window is read again.
     """
 
@@ -94,8 +98,10 @@ class Outbox:
         plan: Plan,
         name: str,
         pace: Callable[[int], Awaitable[None]],
+        gap: Gap,
     ) -> None:
         self._bus, self._plan, self._name, self._pace = bus, plan, name, pace
+        self._gap = gap
         self._held: dict[int, list[Block]] = {}
         tags = np.array(sorted(plan.vessel), np.int32)
         self._tags, self._ledger = tags, Ledger()
@@ -125,6 +131,18 @@ class Outbox:
     async def _append(self, partition: int) -> None:
         block = merge(self._held.pop(partition))
         await self._pace(len(block))
+        await self._bus.append(_at(partition), self._records(block))
+        hidden = (block.time >= self._gap.start) & (block.time < (self._gap.end or 0))
+        if hidden.any():
+            past = [
+                Message({**record.headers, "kind": Kind.PAST.value}, record.value)
+                for record in self._records(block.take(hidden))
+            ]
+            await self._bus.append(TopicPartition(Topic.PLANT, partition), past)
+        handle = np.searchsorted(self._tags, block.tag)
+        self._ledger.count(handle, block.time, "seen", "spooled")
+
+    def _records(self, block: Block) -> list[Message]:
         records = []
         for first in range(0, len(block), MAX_ROWS):
             rows = np.arange(first, min(first + MAX_ROWS, len(block)))
@@ -137,9 +155,7 @@ class Outbox:
                 self._plan.version,
             )
             records.append(Message(*encode_readings(block.take(rows), header)))
-        await self._bus.append(_at(partition), records)
-        handle = np.searchsorted(self._tags, block.tag)
-        self._ledger.count(handle, block.time, "seen", "spooled")
+        return records
 
 
 def _at(partition: int) -> TopicPartition:

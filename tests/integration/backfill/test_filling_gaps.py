@@ -190,6 +190,7 @@ async def test_an_outage_is_filled_and_each_reading_has_one_identity(
         await asyncio.sleep(0.5)
         fetched = await check_nothing_is_missing(collected, instrument)
     (gap,) = collected.closed(GapCause.SERVER_UNREACHABLE)
+    assert collected.kinds[Kind.PAST] > 0  # for the monitor
     assert [(f.gap.start, f.gap.end) for f in filled] == [(gap.start, gap.end)] * 2
     assert {f.part for f in filled} == {0, 1}
     assert {f.parts for f in filled} == {(0, 1)}
