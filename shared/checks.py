@@ -11,6 +11,8 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from shared.formula import formula
+
 Priority = Annotated[int, Field(ge=1, le=4)]
 """1 urgent, act at once; 2 high; 3 low; 4 for the record, nobody is told."""
 Seconds = Annotated[float, Field(ge=0, le=7 * 86_400)]
@@ -110,7 +112,16 @@ class NoData(_Check):
     priority: Priority = 2
 
 
-TagCheck = Limit | Rate | Frozen | Noise | State
+class Quality(_Check):
+    """Readings that are not to be used: the instrument or its line says so itself."""
+
+    most: Annotated[float, Field(gt=0, lt=1)] = 0.2
+    """Largest share of bad and uncertain readings; out of service does not count."""
+    over_s: Annotated[float, Field(ge=60, le=3600)] = 300.0
+    on_delay_s: Seconds = 0.0
+
+
+TagCheck = Limit | Rate | Frozen | Noise | State | Quality
 """What is watched on one tag alone."""
 
 
@@ -126,6 +137,7 @@ class TagChecks(BaseModel):
     frozen: Frozen | None = None
     noise: Noise | None = None
     state: State | None = None
+    quality: Quality | None = None
 
     def named(self) -> dict[str, TagCheck]:
         """Return the checks by the last part of their names."""
@@ -134,6 +146,7 @@ class TagChecks(BaseModel):
             "frozen": self.frozen,
             "noise": self.noise,
             "state": self.state,
+            "quality": self.quality,
         }
         limits: dict[str, TagCheck] = {f"limit-{x.side}": x for x in self.limits}
         return limits | {name: x for name, x in alone.items() if x is not None}
@@ -208,6 +221,10 @@ class Residual(_Check):
     """Tag name in the vessel -> factor."""
     oxygen: OxygenBalance | None = None
     """Instead of terms: the ratio of the oxygen balance, near 1."""
+    formula: str | None = None
+    """Instead of terms: a balance or soft sensor over the tags; see shared.formula."""
+    expected: float | None = None
+    """Where the residual belongs; default: it is learned."""
     detector: Literal["adwin", "page-hinkley", "ewma", "upper-quantile"] = "ewma"
     """upper-quantile: the 70 % quantile of the last 48 averages, for residuals that are
     often disturbed to one side."""
@@ -238,16 +255,39 @@ class Residual(_Check):
 
     @model_validator(mode="after")
     def _is_of_one_kind(self) -> Residual:
-        if bool(self.terms) == (self.oxygen is not None):
-            raise ValueError(f"residual {self.name!r}: expected terms or oxygen")
+        kinds = (bool(self.terms), self.oxygen is not None, self.formula is not None)
+        if sum(kinds) != 1:
+            raise ValueError(
+                f"residual {self.name!r}: expected one of terms, oxygen and formula"
+            )
+        if self.formula is not None:
+            formula(self.formula)
         return self
+
+    @model_validator(mode="after")
+    def _expected_is_not_learned(self) -> Residual:
+        if self.expected is not None and not self.band:
+            raise ValueError(f"residual {self.name!r}: expected a band beside expected")
+        if self.expected is not None and (self.lag_s or self.detector != "ewma"):
+            raise ValueError(
+                f"residual {self.name!r}: expected no lag and no other detector where "
+                "the value is known"
+            )
+        return self
+
+    @property
+    def is_learned(self) -> bool:
+        """Whether it is held against its own past."""
+        return self.expected is None
 
     @property
     def tags(self) -> tuple[str, ...]:
         """Return the names of the tags it is made of, the one it is named by first."""
-        if self.oxygen is None:
-            return tuple(self.terms)
-        return self.oxygen.tags
+        if self.formula is not None:
+            return formula(self.formula).tags
+        if self.oxygen is not None:
+            return self.oxygen.tags
+        return tuple(self.terms)
 
 
 class SampleCheck(_Check):
@@ -279,3 +319,33 @@ class SampleCheck(_Check):
     def tags(self) -> tuple[str, str]:
         """Return the names of its tags, the one it is named by first."""
         return self.online, self.sample
+
+
+class CauseKind(StrEnum):
+    """What kind of thing is wrong."""
+
+    SENSOR = "sensor"
+    ACTUATOR = "actuator"
+    PROCESS = "process"
+    COMMUNICATION = "communication"
+
+
+class PossibleCause(BaseModel):
+    """Something that can go wrong in a vessel, and by which checks it shows."""
+
+    model_config = ConfigDict(
+        frozen=True, extra="forbid", use_attribute_docstrings=True
+    )
+
+    name: Annotated[str, Field(min_length=1, max_length=80)]
+    """As an operator would say it."""
+    kind: CauseKind
+    tag: str | None = None
+    """The tag of the instrument or machine; none for the process."""
+    shows: Annotated[tuple[str, ...], Field(min_length=1)]
+    """Checks that it sets off: `tag/limit-h`, `residual/name`, `no-data`. A residual
+    may end in + or -: only above or below what is expected."""
+    may: tuple[str, ...] = ()
+    """Checks that it sets off now and then: they say nothing either way."""
+    advice: str = ""
+    """What to look at first."""

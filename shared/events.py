@@ -89,6 +89,32 @@ class Moved:
 
 
 @dataclass(frozen=True, slots=True)
+class Verdict:
+    """What is likely behind an alarm, of the causes that plant.yaml knows."""
+
+    kind: str
+    """sensor, actuator, process or communication."""
+    cause: str
+    """In words, for example `pH sensor drifts`."""
+    tag: str | None
+    """Full name of the instrument or machine; None for the process."""
+    confidence: float
+    """0 to 1, that the kind is right."""
+    evidence: tuple[str, ...]
+    """What speaks for it, strongest first."""
+    ranked: tuple[str, ...]
+    """Full names of the tags of all causes that fit, likeliest first."""
+    advice: str = ""
+
+    @property
+    def words(self) -> str:
+        """Return it as an operator reads it."""
+        where = f" {self.tag}" if self.tag else ""
+        likely = f"{self.kind.capitalize()}{where}, {100.0 * self.confidence:.0f} %"
+        return f"{likely}: {self.cause} ({'; '.join(self.evidence)})."
+
+
+@dataclass(frozen=True, slots=True)
 class Explanation:
     """Why an alarm is there; none may lack any part."""
 
@@ -112,6 +138,8 @@ class Explanation:
     """What to look at first."""
     advisory: bool = False
     """True where a learning model decided; said in every text."""
+    verdict: Verdict | None = None
+    """What is likely behind it; `advice` begins with it in words."""
 
     def __post_init__(self) -> None:
         texts = (

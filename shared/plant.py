@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
-from shared.checks import NoData, Residual, SampleCheck, TagCheck, TagChecks
+from shared.checks import (
+    NoData,
+    PossibleCause,
+    Residual,
+    SampleCheck,
+    TagCheck,
+    TagChecks,
+)
 from shared.domain import FedbatchError
 from shared.located import Path, field_of, line_of, not_yaml, problem
 
@@ -173,6 +180,8 @@ class Vessel(_Part):
     """What should stay near zero, or near its own past, while all is well."""
     samples: tuple[SampleCheck, ...] = ()
     """Instruments that are compared with laboratory samples."""
+    causes: tuple[PossibleCause, ...] = ()
+    """What can go wrong here: alarms name the likeliest, with its evidence."""
 
     @model_validator(mode="after")
     def _residuals_name_numbers(self) -> Vessel:
@@ -212,6 +221,18 @@ class Vessel(_Part):
         return self
 
     @model_validator(mode="after")
+    def _causes_name_checks(self) -> Vessel:
+        known = set(check_names(self))
+        for cause in self.causes:
+            shown = [name.rstrip("+-") for name in (*cause.shows, *cause.may)]
+            for name in sorted(set(shown) - known):
+                raise ValueError(
+                    f"cause {cause.name!r} shows {name!r}: expected a check of this "
+                    "vessel, such as TIC-101.PV/limit-h or residual/NAME"
+                )
+        return self
+
+    @model_validator(mode="after")
     def _limits_measure_from_numbers(self) -> Vessel:
         numbers = {tag.name for tag in self.tags if tag.type == "number"}
         for tag in self.tags:
@@ -232,6 +253,16 @@ class Vessel(_Part):
                     f"context.{role} {name!r}: expected a tag's name of this vessel"
                 )
         return self
+
+
+def check_names(vessel: Vessel) -> Iterator[str]:
+    """Yield the names of a vessel's checks without the vessel's: `tag/limit-h`."""
+    for tag in vessel.tags:
+        if tag.checks is not None:
+            yield from (f"{tag.name}/{name}" for name in tag.checks.named())
+    yield from (f"residual/{residual.name}" for residual in vessel.residuals)
+    yield from (f"sample/{sample.name}" for sample in vessel.samples)
+    yield "no-data"
 
 
 class Plant(_Part):

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import re
+from functools import partial
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import yaml
 
 from services.ingest.opcua.discover import discover
-from shared.plant import Plant, Vessel, parse_plant, render_plant
+from shared.checks import Residual
+from shared.plant import Plant, Vessel, check_names, parse_plant, render_plant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-CHECKS = "cho_checks.yaml"
-"""The alarm set of the simulated CHO process: by tag, and residuals."""
+CHECKS = ("cho_checks.yaml",)
+"""The alarm set of the simulated CHO process: by tag, residuals and causes."""
 SERVER = "simulated"
 """Name of the simulated plant's server; it outlives a change of port."""
 
@@ -60,23 +63,90 @@ def watched(plant: Plant, known: Plant | None) -> Plant:
     What a person changed in plant.yaml stays as it is.
     """
     before = {vessel.name for vessel in known.vessels} if known else set()
-    checks = yaml.safe_load((files("deploy.embedded") / CHECKS).read_text("utf-8"))
+    sets = [_read_checks(name) for name in CHECKS]
     vessels = [
-        vessel if vessel.name in before else _with_checks(vessel, checks)
+        vessel if vessel.name in before else _with_checks(vessel, sets)
         for vessel in plant.vessels
     ]
     return plant.model_copy(update={"vessels": tuple(vessels)})
 
 
-def _with_checks(vessel: Vessel, checks: dict[str, Any]) -> Vessel:
+def _read_checks(name: str) -> dict[str, Any]:
+    text = (files("deploy.embedded") / name).read_text("utf-8")
+    found: dict[str, Any] = yaml.safe_load(text)
+    return found
+
+
+def _with_checks(vessel: Vessel, sets: Sequence[dict[str, Any]]) -> Vessel:
+    """Return the vessel with the checks of `sets` that its tags allow."""
     body = vessel.model_dump(exclude_defaults=True)
     for tag in body["tags"]:
-        if tag["name"] in checks["tags"]:
-            tag["checks"] = checks["tags"][tag["name"]]
+        for checks in sets:
+            _add(tag, checks["tags"].get(tag["name"], {}))
+    numbers = {tag.name for tag in vessel.tags if tag.type == "number"}
+    residuals = [
+        residual
+        for checks in sets
+        for residual in map(partial(_spelt, checks), checks["residuals"])
+        if set(Residual.model_validate(residual).tags) <= numbers
+    ]
+    better = {
+        old
+        for checks in sets
+        for new, names in checks.get("instead_of", {}).items()
+        for old in names
+        if new in {residual["name"] for residual in residuals}
+    }
+    residuals = [one for one in residuals if one["name"] not in better]
     names = {tag["name"] for tag in body["tags"]}
-    samples = [s for s in checks["samples"] if {s["sample"], s["online"]} <= names]
-    learned = {"residuals": checks["residuals"], "samples": samples}
-    return Vessel.model_validate({**body, **learned})
+    learned = {
+        "residuals": residuals,
+        "samples": [
+            sample
+            for checks in sets
+            for sample in checks.get("samples", ())
+            if {sample["sample"], sample["online"]} <= names
+        ],
+    }
+    found = Vessel.model_validate({**body, **learned})
+    known = set(check_names(found))
+    causes = [
+        fitting
+        for checks in sets
+        for cause in checks.get("causes", ())
+        if (fitting := _fitting(cause, known))
+    ]
+    return Vessel.model_validate({**body, **learned, "causes": causes})
+
+
+def _add(tag: dict[str, Any], checks: dict[str, Any]) -> None:
+    """Add checks to a tag; limits go beside those that are there."""
+    if checks:
+        found = tag.get("checks", {})
+        limits = [*found.get("limits", ()), *checks.get("limits", ())]
+        tag["checks"] = {**found, **checks, "limits": limits}
+
+
+def _spelt(checks: dict[str, Any], residual: dict[str, Any]) -> dict[str, Any]:
+    """Return a residual whose formula has the lines of its soft sensors in front."""
+    if "formula" not in residual:
+        return residual
+    lines: list[str] = []
+    wanted = residual["formula"]
+    for name, formula in reversed(checks.get("soft_sensors", {}).items()):
+        if re.search(rf"\b{name}\b", re.sub(r"\[[^\]]*\]", "", wanted)):
+            lines.insert(0, f"{name} = {formula}")
+            wanted = f"{formula}; {wanted}"
+    return {**residual, "formula": "; ".join([*lines, residual["formula"]])}
+
+
+def _fitting(cause: dict[str, Any], known: set[str]) -> dict[str, Any] | None:
+    """Return a cause as far as the vessel has its checks; None: it has none."""
+    left = {
+        part: [name for name in cause.get(part, ()) if name.rstrip("+-") in known]
+        for part in ("shows", "may")
+    }
+    return {**cause, **left} if left["shows"] else None
 
 
 def at(plant: Plant, url: str) -> Plant:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from services.api.moments import iso
@@ -119,6 +120,7 @@ def _explanation(why: Explanation) -> dict[str, Any]:
         "trend": why.trend,
         "advice": why.advice,
         "advisory": why.advisory,
+        "verdict": None if why.verdict is None else asdict(why.verdict),
     }
 
 

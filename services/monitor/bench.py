@@ -9,6 +9,7 @@ from services.monitor.detectors.frozen import FrozenCheck, FrozenValues
 from services.monitor.detectors.limit import LimitCheck, Limits
 from services.monitor.detectors.no_data import NoDataCheck, Silences
 from services.monitor.detectors.noise import NoiseCheck, Scatters
+from services.monitor.detectors.quality import Qualities, QualityCheck
 from services.monitor.detectors.rate import RateCheck, Rates
 from services.monitor.detectors.residual import ResidualCheck, Residuals
 from services.monitor.detectors.sampled import SampledCheck, Samples
@@ -18,6 +19,7 @@ from shared.checks import (
     Limit,
     NoData,
     Noise,
+    Quality,
     Rate,
     Residual,
     SampleCheck,
@@ -59,6 +61,10 @@ class Bench:
         self.states = States(
             [StateCheck(i, t, s) for i, t, s in placed if isinstance(s, State)]
         )
+        self.qualities = Qualities(
+            [QualityCheck(i, t, s) for i, t, s in placed if isinstance(s, Quality)],
+            len(number),
+        )
         self.silences = Silences(
             [NoDataCheck(i, s) for i, _, s in placed if isinstance(s, NoData)]
         )
@@ -96,6 +102,7 @@ class Bench:
             "frozen": self.frozen.state(),
             "scatters": self.scatters.state(),
             "states": self.states.state(),
+            "qualities": self.qualities.state(),
             "silences": self.silences.state(),
             "residuals": self.residuals.state(),
             "samples": self.samples.state(),
@@ -108,6 +115,7 @@ class Bench:
         self.frozen.restore(state["frozen"])
         self.scatters.restore(state["scatters"])
         self.states.restore(state["states"])
+        self.qualities.restore(state["qualities"])
         self.silences.restore(state["silences"])
         self.residuals.restore(state["residuals"])
         self.samples.restore(state["samples"])

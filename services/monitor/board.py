@@ -15,6 +15,7 @@ from shared.events import (
     Command,
     Explanation,
     Moved,
+    Verdict,
 )
 
 if TYPE_CHECKING:
@@ -223,11 +224,20 @@ def _by(said: Command | Applied) -> dict[str, Any]:
     return {"actor": said.actor, "comment": said.comment, "until": until}
 
 
+def _verdict(body: Mapping[str, Any] | None) -> Verdict | None:
+    if body is None:
+        return None
+    lists = {name: tuple(body[name]) for name in ("evidence", "ranked")}
+    return Verdict(**(dict(body) | lists))
+
+
 def _alarm(body: Mapping[str, Any]) -> Alarm:
     said = body["explanation"]
     explanation = None
     if said is not None:
         moved = tuple(Moved(**tag) for tag in said["moved"])
-        explanation = Explanation(**(said | {"moved": moved}))
+        explanation = Explanation(
+            **(said | {"moved": moved, "verdict": _verdict(said.get("verdict"))})
+        )
     state = AlarmState(body["state"])
     return Alarm(**(dict(body) | {"state": state, "explanation": explanation}))

@@ -25,7 +25,15 @@ _SET_ANEW = {
     *("suppressed_phases", "covered_by", "sensitivity", "side", "band"),
 }
 """Settings of a learned check that its model does not depend on."""
-_DETECTORS = ("limits", "rates", "frozen", "scatters", "states", "silences")
+_DETECTORS = (
+    "limits",
+    "rates",
+    "frozen",
+    "scatters",
+    "states",
+    "qualities",
+    "silences",
+)
 
 
 @dataclass(frozen=True, slots=True)

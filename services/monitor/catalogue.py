@@ -11,6 +11,7 @@ from shared.checks import (
     Mode,
     NoData,
     Noise,
+    Quality,
     Rate,
     Residual,
     SampleCheck,
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
     from services.monitor.delays import Settings
+    from shared.checks import TagCheck
     from shared.plant import Plant, Server, Tag, Vessel
 
 SILENCE = "no-data"
@@ -31,6 +33,7 @@ DETECTORS = {
     Frozen: "frozen",
     Noise: "scatters",
     State: "states",
+    Quality: "qualities",
     NoData: "silences",
     Residual: "residuals",
     SampleCheck: "samples",
@@ -65,8 +68,9 @@ class Check:
     def advisory(self) -> bool:
         """Whether a model that still learns decides."""
         found = self.settings
-        learns = isinstance(found, Residual) and found.mode is Mode.LEARNING
-        return learns or isinstance(found, SampleCheck)
+        if isinstance(found, Residual):
+            return found.is_learned and found.mode is Mode.LEARNING
+        return isinstance(found, SampleCheck)
 
 
 def numbers(vessel: Vessel) -> dict[str, int]:
@@ -150,17 +154,26 @@ def _of_residual(
     tags = {tag.name: tag for tag in vessel.tags}
     first = tags[residual.tags[0] if residual.oxygen is None else residual.tags[2]]
     terms = " ".join(f"{f:+g} {name}" for name, f in residual.terms.items())
-    terms = terms or "oxygen taken up by the gas / carried by kLa"
+    if residual.oxygen is not None:
+        terms = "oxygen taken up by the gas / carried by kLa"
+    if residual.formula is not None:
+        terms = "balance over " + ", ".join(residual.tags)
+    by = (
+        f"{residual.detector}, {residual.mode.value}, at {residual.sensitivity:g} sigma"
+    )
+    by += f" and at least {residual.band:g}" if residual.band else ""
+    expected = "near its own past"
+    if residual.expected is not None:
+        by = f"{residual.expected:g} +- {residual.band:g}"
+        expected = f"{residual.expected:g}, at most {residual.band:g} away"
     return Check(
         name=f"{vessel.name}/residual/{residual.name}",
         tag=f"{vessel.name}/{first.name}",
         tag_id=first.id,
         timed_by=number,
         settings=residual,
-        words=f"residual {residual.name} ({terms}) by {residual.detector}, "
-        f"{residual.mode.value}, at {residual.sensitivity:g} sigma"
-        + (f" and at least {residual.band:g}" if residual.band else ""),
-        expected="near its own past",
+        words=f"residual {residual.name} ({terms}) by {by}",
+        expected=expected,
         unit=first.unit,
         simulated=(first.server or vessel.server) in simulated,
     )
@@ -221,13 +234,19 @@ def _of_vessel(plant: Plant, vessel: Vessel, number: int) -> list[Check]:
     ]
 
 
-def _words(part: Settings, unit: str) -> tuple[str, str]:
+def _words(part: TagCheck, unit: str) -> tuple[str, str]:
     """Return the check with its setting, and what is expected."""
     if isinstance(part, Limit):
         side = "below" if part.is_high else "above"
         origin = f" from {part.of}" if part.of else ""
         limit = f"{part.value:g} {unit}".rstrip() + origin
         return f"limit {part.side} {limit}", f"{side} {limit}"
+    return _of_behaviour(part, unit)
+
+
+def _of_behaviour(
+    part: Rate | Frozen | Noise | State | Quality, unit: str
+) -> tuple[str, str]:
     if isinstance(part, Rate):
         most = f"{part.per_min:g} {unit}/min over {part.over_s:g} s"
         return f"rate {most}", f"at most {most}"
@@ -240,4 +259,5 @@ def _words(part: Settings, unit: str) -> tuple[str, str]:
     if isinstance(part, State):
         states = " or ".join(f"{value:g}" for value in part.values)
         return f"state {states}", f"another state than {states}"
-    return "no data", "data"
+    most = f"{100.0 * part.most:g} % of {part.over_s:g} s"
+    return f"bad or uncertain readings over {most}", "good readings"

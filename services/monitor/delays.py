@@ -25,13 +25,24 @@ if TYPE_CHECKING:
         Limit,
         NoData,
         Noise,
+        Quality,
         Rate,
         Residual,
         SampleCheck,
         State,
     )
 
-    Settings = Limit | Rate | Frozen | Noise | State | NoData | Residual | SampleCheck
+    Settings = (
+        Limit
+        | Rate
+        | Frozen
+        | Noise
+        | State
+        | Quality
+        | NoData
+        | Residual
+        | SampleCheck
+    )
 
 
 class Ripe(StrEnum):

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from services.monitor.history import STEP_US, WINDOW_US
-from shared.checks import Frozen, Limit, NoData, Noise, Rate, State
+from shared.checks import Frozen, Limit, NoData, Noise, Quality, Rate, State
 from shared.events import Explanation, Moved
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from services.monitor.catalogue import Check
     from services.monitor.detectors.seen import Sighting
     from services.monitor.history import History
+    from shared.events import Verdict
 
 MOST_MOVED = 5
 """Other tags that an explanation names."""
@@ -33,6 +34,8 @@ _ADVICE = {
     Noise: "Check the instrument's cable, its earthing and its input filter.",
     State: "Look at what this state means for the vessel, and whether the switch or "
     "its line is at fault.",
+    Quality: "Check the instrument, its cable and its card: it says itself that its "
+    "readings are not to be used.",
     NoData: "Check the server, the network and the collector's page; the process "
     "itself may be well.",
 }
@@ -53,6 +56,8 @@ class Surroundings:
     """Numbers of the alarm's own tags: they are not `other tags`."""
     gaps: str = ""
     """Causes of declared gaps of its own tags in the last ten minutes."""
+    verdict: Verdict | None = None
+    """What is likely behind the alarm."""
 
 
 def explain(
@@ -68,9 +73,18 @@ def explain(
         quality=quality(around, began, time),
         moved=moved(around, time),
         trend=trend(check.tag, began.time, time),
-        advice=check.settings.advice or advice(check),
+        advice=_first(check, around.verdict),
         advisory=check.advisory,
+        verdict=around.verdict,
     )
+
+
+def _first(check: Check, verdict: Verdict | None) -> str:
+    """Return what to look at first: the verdict, and what it or the check advises."""
+    own = check.settings.advice or advice(check)
+    if verdict is None:
+        return own
+    return f"{verdict.words} {verdict.advice or own}"
 
 
 def _expected(check: Check, began: Sighting) -> str:

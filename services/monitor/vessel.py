@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from services.monitor.balances.shown import Evidence
 from services.monitor.bench import Bench
 from services.monitor.board import Board, Doing
 from services.monitor.carry import Numbered, carried, places
@@ -91,6 +92,7 @@ class VesselWatch:
         own = [c.timed_by for c in self._checks if c.timed_by < len(number)]
         self._timed_by = np.array(own, np.intp)
         self._covering = covering(self._checks)
+        self._evidence = Evidence(vessel, self._checks)
         self._raw: list[Sighting | None] = [None] * len(self._checks)
         self._phase = Phase(None, 0)
         self._pace = Pace(np.array([tags[n].reports is Report.EACH for n in number]))
@@ -262,7 +264,7 @@ class VesselWatch:
         if len(self._bench.samples):
             self._draw(layer)
         events = self._ripe_tags()
-        edges = self._bench.see(seen)
+        edges = [*self._bench.see(seen), *self._bench.qualities.see(layer)]
         if not edges:
             return events
         self._edges(edges)
@@ -287,7 +289,7 @@ class VesselWatch:
             return int(self._columns.lived[by]), int(self._columns.time[by])
         residuals = self._bench.residuals
         if by < len(residuals):
-            return residuals.lived[by], residuals.time[by]
+            return residuals[by].lived, residuals[by].time
         return self._board.known, self._board.known
 
     def _ripe_tags(self) -> list[Event]:
@@ -328,7 +330,10 @@ class VesselWatch:
 
     def _raise(self, check: int, time: int, began: Sighting) -> list[Event]:
         found = self._checks[check]
-        explanation = explain(found, began, time, self._around(check, time))
+        around = self._around(check, time)
+        verdict = self._evidence.verdict(check, began, self._raw, self._bench.residuals)
+        around = replace(around, verdict=verdict)
+        explanation = explain(found, began, time, around)
         detection = Detection(
             check=found.name,
             vessel=self._vessel,

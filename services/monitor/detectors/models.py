@@ -116,6 +116,45 @@ class EwmaBand:
         return max(self.width.sigmas * sigma, self.width.least, 1e-9)
 
 
+class FixedBand:
+    """A band around a known value, for a fast mean of the latest; nothing is learned.
+
+    Source: as EwmaBand.
+    """
+
+    def __init__(self, width: Width, expected: float) -> None:
+        self.width = width
+        self.expected = expected
+        self._fast = stats.EWMean(fading_factor=FAST)
+        self._seen = 0
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is enough to judge."""
+        return True
+
+    def learn(self, value: float) -> None:
+        """Take a value of normal operation."""
+        self.judge(value, calm=True)
+
+    def judge(self, value: float, *, calm: bool) -> None:
+        """Take a value that is judged; `calm`: while there is no alarm."""
+        del calm
+        self._fast.update(value)
+        self._seen += 1
+
+    def score(self) -> float:
+        """Return how far the latest values are from it; 1.0 is the limit."""
+        if not self._seen:
+            return 0.0
+        change = float(self._fast.get()) - self.expected
+        return self.width.away(change) / self.width.least
+
+    def band(self) -> tuple[float, float]:
+        """Return the expected lowest and highest value."""
+        return self.expected - self.width.least, self.expected + self.width.least
+
+
 class ChangePoint(EwmaBand):
     """The same band, watched only after River's drift detector found a change."""
 
@@ -225,6 +264,8 @@ class UpperBand(EwmaBand):
 def new(residual: Residual) -> Model:
     """Return an unlearned model as plant.yaml asks for it."""
     width = width_of(residual)
+    if residual.expected is not None:
+        return FixedBand(width, residual.expected)
     if residual.detector == "adwin":
         return ChangePoint(width, drift.ADWIN())
     if residual.detector == "page-hinkley":

@@ -18,6 +18,7 @@ from services.monitor.history import STEP_US
 from services.monitor.oxygen import transfer_ratio
 from shared.checks import Mode
 from shared.domain import FedbatchError
+from shared.formula import formula
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from services.monitor.detectors.models import Model
     from services.monitor.history import Step
     from shared.checks import Residual
+    from shared.formula import Formula, Memory
 
 OFF = 0.8
 """The score must fall below this before the condition is away."""
@@ -67,13 +69,26 @@ class Watched:
         self.model = model
         self.lived = 0
         self.time = 0
+        self.lean = 0.0
+        """Score of the last window judged, below zero where it is low."""
         self._factors = np.array(list(check.residual.terms.values()))
         self._tags = np.array(check.tags, np.intp)
+        self._every = check.every_us
+        text = check.residual.formula
+        self._formula: Formula | None = None if text is None else formula(text)
+        self._memory = None if text is None else self._remembering()
         self._begun: int | None = None
         self._anew = 0
         self._entered: int | None = None
         self._on = False
         self._open(-1)
+
+    def _remembering(self) -> Memory | None:
+        """Return what the formula needs to remember; None: nothing."""
+        if self._formula is None:
+            return None
+        memory = self._formula.memory(self._every / 3.6e9)
+        return memory if memory.past else None
 
     def _open(self, window: int) -> None:
         self._window = window
@@ -94,17 +109,31 @@ class Watched:
             Sighting(self.check.check, time, on=False, value=None, score=0.0, text=text)
         ]
 
-    def take(self, step: Step, tags: TagColumns, phase: Phase) -> list[Sighting]:
-        """Take a finished step; return the edge if it ends a window that has one."""
-        window = step.number * STEP_US // self.check.every_us
+    def take(
+        self,
+        step: Step,
+        tags: TagColumns,
+        phase: Phase,
+        spoilt: NDArray[np.bool_] | None,
+    ) -> list[Sighting]:
+        """Take a finished step; return the edge if it ends a window that has one.
+
+        Args:
+            step: the step.
+            tags: for values that hold.
+            phase: of the vessel.
+            spoilt: where readings of the step are not good; None: nowhere.
+        """
+        window = step.number * STEP_US // self._every
         sightings: list[Sighting] = []
         if window != self._window:
             sightings += self._close(tags, phase)
             self._open(window)
         self._total += step.total[self._tags]
         self._good += step.good[self._tags]
-        self._spoilt = self._spoilt or bool(step.other[self._tags].any())
-        if (step.number + 1) * STEP_US // self.check.every_us != window:
+        if spoilt is not None and not self._spoilt:
+            self._spoilt = bool(spoilt[self._tags].any())
+        if (step.number + 1) * STEP_US // self._every != window:
             sightings += self._close(tags, phase)
             self._open(-1)
         return sightings
@@ -112,44 +141,58 @@ class Watched:
     def _close(self, tags: TagColumns, phase: Phase) -> list[Sighting]:
         if self._window < 0:
             return []
-        self.time = (self._window + 1) * self.check.every_us
-        value = self._value(tags)
+        self.time = (self._window + 1) * self._every
+        value = self._value(tags, (self.time - phase.since) / 3.6e9)
         if value is None:
             return []
-        self.lived += self.check.every_us
+        self.lived += self._every
         return self._judge(value, phase)
 
-    def _value(self, tags: TagColumns) -> float | None:
-        """Return the residual of the open window; None where a term is not known."""
+    def _value(self, tags: TagColumns, hours: float) -> float | None:
+        """Return the residual of the open window; None where a term is not known.
+
+        Args:
+            tags: for values that hold.
+            hours: since the phase of the vessel began.
+        """
         came = self._good > 0
         held = tags.value[self._tags]
         known = came | (tags.holds[self._tags] & ~np.isnan(held))
         if self._spoilt or not known.all():
             return None
         mean = np.where(came, self._total / np.where(came, self._good, 1), held)
-        if self.check.residual.oxygen is not None:
-            return transfer_ratio(self.check.residual.oxygen, mean.tolist())
+        settings = self.check.residual
+        if self._formula is not None:
+            return self._formula.value(mean.tolist(), hours, self._memory)
+        if settings.oxygen is not None:
+            return transfer_ratio(settings.oxygen, mean.tolist())
         return float(np.dot(self._factors, mean))
 
     def _judge(self, value: float, phase: Phase) -> list[Sighting]:
         settings = self.check.residual
         if settings.phases and phase.name not in settings.phases:
-            self._entered = None
+            self._entered, self.lean = None, 0.0
             return self._turn(value, 0.0, on=False)
         if self._entered is None:
             self._entered = phase.since
         begun = max(self._entered, self._anew)
         settled = self.time - begun >= round(settings.settle_s * 1e6)
-        if settings.mode is Mode.LEARNING and not self._on:
+        learning = settings.mode is Mode.LEARNING and settings.is_learned
+        if learning and not self._on:
             self._begin(begun)
             settled = settled and self.model.ready
-        if settings.mode is Mode.LEARNING and not settled and not self._on:
+        if not settled and not self._on and settings.mode is Mode.LEARNING:
             self.model.learn(value)
             return []
         self.model.judge(value, calm=not self._on)
         score = self.model.score()
+        self.lean = self._leaning(value, score)
         on = score >= (OFF if self._on else 1.0)
         return self._turn(value, score, on=on)
+
+    def _leaning(self, value: float, score: float) -> float:
+        low, high = self.model.band()
+        return score if value >= (low + high) / 2.0 else -score
 
     def _begin(self, begun: int) -> None:
         """Forget the past that is older than `begun`, us UTC: it is learned anew."""
@@ -173,13 +216,16 @@ class Watched:
             models.to_text(self.model), self.lived, self.time,
             self._begun, self._on, self._anew, self._entered,
             self._window, self._total.tolist(), self._good.tolist(), self._spoilt,
+            self.lean, None if self._memory is None else list(self._memory.past),
         ]  # fmt: skip
 
     def restore(self, state: Sequence[Any]) -> None:
         """Go on from what `state` returned. Raises ModelUnusable."""
         model, self.lived, self.time = state[:3]
         self._begun, self._on, self._anew, self._entered = state[3:7]
-        self._window, total, good, self._spoilt = state[7:]
+        self._window, total, good, self._spoilt, self.lean, past = state[7:]
+        if self._memory is not None and past is not None:
+            self._memory.past = list(past)
         self.model = models.from_text(model)
         self.model.width = models.width_of(self.check.residual)
         self._total = np.array(total, float)
@@ -204,25 +250,25 @@ class Residuals:
 
     def take(self, step: Step, tags: TagColumns, phase: Phase) -> list[Sighting]:
         """Take a finished step; return the edges of the windows it ends."""
+        spoilt = step.other > 0
+        found = spoilt if spoilt.any() else None
         return [
             sighting
             for watched in self._all
-            for sighting in watched.take(step, tags, phase)
+            for sighting in watched.take(step, tags, phase, found)
         ]
 
     def service(self, tags: NDArray[np.intp], time: int) -> list[Sighting]:
         """Take that tags were out of service at `time`, us UTC; return the ends."""
         return [edge for watched in self._all for edge in watched.service(tags, time)]
 
-    @property
-    def lived(self) -> list[int]:
-        """Return how much has been judged or learned from, us, per residual."""
-        return [watched.lived for watched in self._all]
+    def __getitem__(self, place: int) -> Watched:
+        return self._all[place]
 
     @property
-    def time(self) -> list[int]:
-        """Return the end of the last window, us UTC, per residual."""
-        return [watched.time for watched in self._all]
+    def lean(self) -> list[float]:
+        """Return the score of the last window, below zero where low, per residual."""
+        return [watched.lean for watched in self._all]
 
     def snapshot(self, name: str) -> tuple[str, str]:
         """Return SHA-256 and text of a residual's model, to be approved and frozen.

@@ -25,9 +25,11 @@ _HEADINGS = {
     "`frozen`:": checks.Frozen,
     "`noise`:": checks.Noise,
     "`state`, also": checks.State,
+    "`quality`:": checks.Quality,
     "`no_data` of": checks.NoData,
     "`residuals` of": checks.Residual,
     "`samples` of": checks.SampleCheck,
+    "`causes` of": checks.PossibleCause,
 }
 
 

@@ -1,0 +1,118 @@
+"""The alarm set that a plant has without us: fixed limits around the setpoints. Pure.
+
+Limits of common practice for mammalian culture, as ISA-18.2 asks for them: on-delay
+60 s and off-delay 30 s for analogue values, foam and bad data after 30 and 60 s,
+silence after 10 s. What stands already is not raised again.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from simulators.tags import COLUMN
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+    from tests.evaluation.simulated_batches import Run
+
+    Column = NDArray[np.float64]
+    Mask = NDArray[np.bool_]
+
+ON_US = 60_000_000
+FOAM_US = 30_000_000
+SILENCE_US = 10_000_000
+OFF_US = 30_000_000
+CULTURE = {"Growth", "Feed", "TemperatureShift", "Production"}
+REGULATED = CULTURE - {"TemperatureShift"}
+"""Phases in which the temperature is not on its way."""
+GOLDEN_BASE_L = 22.0
+"""Base of a usual batch; twice as much is an alarm."""
+BOTTLES_KG = {"WIT-121.PV": 20.0, "WIT-122.PV": 1.5, "WIT-123.PV": 5.0,
+              "WIT-124.PV": 0.25}  # fmt: skip
+_BAD = 0x80000000
+
+
+def raised(run: Run, place: int) -> list[tuple[int, str]]:
+    """Return time (us UTC) and name of each alarm of one batch, in order."""
+    culture, regulated = (_during(run, place, named) for named in (CULTURE, REGULATED))
+    heard = ~run.silent[:, place]
+    found: list[tuple[int, str]] = []
+    for name, beyond, delay in _conditions(run, place, culture, regulated):
+        found += [(t, name) for t in _times(run.times, beyond & heard, delay)]
+    found += [(t, "silence") for t in _times(run.times, ~heard, SILENCE_US)]
+    for column in {c for _, p, c, s in run.statuses if p == place and s & _BAD}:
+        bad = np.zeros(len(run.times), np.bool_)
+        bad[[r for r, p, c, _ in run.statuses if (p, c) == (place, column)]] = True
+        found += [(t, "bad data") for t in _times(run.times, bad, ON_US)]
+    return sorted(found)
+
+
+def _during(run: Run, place: int, named: set[str]) -> Mask:
+    mask = np.zeros(len(run.times), np.bool_)
+    begun = [*run.phases[place], (len(run.times), "")]
+    for (first, phase), (end, _) in pairwise(begun):
+        mask[first:end] = phase in named
+    return mask
+
+
+def _conditions(
+    run: Run, place: int, culture: Mask, regulated: Mask
+) -> list[tuple[str, Mask, int]]:
+    def of(tag: str) -> Column:
+        column: Column = run.values[:, place, COLUMN[tag]]
+        return column
+
+    warm = np.abs(of("TIC-101.PV") - of("TIC-101.SP"))
+    ph = np.abs(of("AIC-101.PV") - of("AIC-101.SP"))
+    oxygen, head = of("AIC-102.PV"), of("PIC-101.PV")
+    speed = np.abs(of("SIC-101.PV") - of("SIC-101.SP"))
+    weight = _unexplained_weight(of, culture)
+    conditions = [
+        ("temperature", warm > 0.5, regulated),
+        ("temperature, outer", warm > 1.0, regulated),
+        ("pH", ph > 0.10, culture),
+        ("pH, outer", ph > 0.20, culture),
+        ("oxygen low", oxygen < 25.0, culture),
+        ("oxygen low, outer", oxygen < 15.0, culture),
+        ("oxygen high", oxygen > 70.0, culture),
+        ("head pressure", head > 60.0, culture),
+        ("head pressure, outer", head > 80.0, culture),
+        ("agitation", speed > 5.0, culture),
+        ("weight", weight > 0.01, culture),
+        ("weight, outer", weight > 0.03, culture),
+        ("base total", of("FQ-122.PV") > 2.0 * GOLDEN_BASE_L, culture),
+    ]
+    conditions += [(f"{t} empty", of(t) < kg, culture) for t, kg in BOTTLES_KG.items()]
+    foam = ("foam", (of("LSH-101.PV") > 0.5) & culture, FOAM_US)
+    return [*((n, beyond & when, ON_US) for n, beyond, when in conditions), foam]
+
+
+def _unexplained_weight(of: object, culture: Mask) -> Column:
+    """Return the share of the weight that inoculation and totals do not explain."""
+    if not callable(of) or not culture.any():
+        return np.zeros(len(culture))
+    added = sum(of(f"FQ-12{n}.PV") * kg for n, kg in ((1, 1.06), (2, 1.1), (3, 1.15)))
+    first = int(np.flatnonzero(culture)[0])
+    expected = of("WIT-101.PV")[first] + added - added[first]
+    share: Column = np.abs(of("WIT-101.PV") / np.maximum(expected, 1.0) - 1.0)
+    return share
+
+
+def _times(times: NDArray[np.int64], beyond: Mask, delay: int) -> list[int]:
+    """Return when a condition has held for its delay; short ends do not end it."""
+    edges = np.flatnonzero(np.diff(np.r_[False, beyond, False]))
+    step = int(times[1] - times[0])
+    spans = [
+        [times[a], times[b - 1]] for a, b in zip(edges[::2], edges[1::2], strict=True)
+    ]
+    merged: list[list[int]] = []
+    for begin, end in spans:
+        if merged and begin - merged[-1][1] - step < OFF_US:
+            merged[-1][1] = end
+        else:
+            merged.append([begin, end])
+    return [int(begin) + delay for begin, end in merged if end + step - begin > delay]
