@@ -11,9 +11,10 @@ from shared import process
 from shared.settings import ServiceSettings
 from simulators.loop import Loop
 from simulators.outlet import Outlet
+from simulators.servers.batch_desk import BatchDesk
 from simulators.servers.fault_desk import FaultDesk
 from simulators.servers.flat import FlatServer
-from simulators.servers.variables import of_plant
+from simulators.servers.variables import of_site
 from simulators.settings import SimulatorSettings
 from simulators.start import endpoint, pace, start
 from simulators.truth import Truth
@@ -31,21 +32,25 @@ async def main(settings: ServiceSettings) -> None:
     assert isinstance(settings, SimulatorSettings)  # noqa: S101  given by `load` below
     settings.data.mkdir(parents=True, exist_ok=True)
     begun = start(settings, clock())
-    variables = of_plant(
-        settings.site, settings.area, settings.vessel_names, settings.tags
+    site = begun.site
+    variables = of_site(settings.site, settings.area, site.suites)
+    server = FlatServer(
+        endpoint(settings),
+        variables,
+        keep=settings.keep,
+        history_in=settings.data / "history" if settings.keep_on_disk else None,
     )
-    server = FlatServer(endpoint(settings), variables, keep=settings.keep)
     await server.build()
-    desk = FaultDesk(begun.plant)
-    await server.offer(desk)
-    server.accept(begun.plant.operate)
+    desk = FaultDesk(site)
+    await server.offer(desk, BatchDesk(site))
+    server.accept(site.operate)
     with contextlib.ExitStack() as stack:
         truth = None
         if settings.truth:
             nodes = [variable.node for variable in variables]
             truth = stack.enter_context(Truth(settings.data, clock(), nodes))
         loop = Loop(
-            begun.plant,
+            site,
             server,
             Outlet(server, truth),
             pace=pace(settings),

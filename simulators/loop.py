@@ -1,4 +1,4 @@
-"""The plant's loop: catches up with the clock, then goes on live, in one coroutine.
+"""The site's loop: catches up with the clock, then goes on live, in one coroutine.
 
 Catching up, it publishes one instant per `catchup_step` and waits while any queue of a
 connected client is above half, or while no client is subscribed. Live, it
@@ -24,22 +24,22 @@ from shared.domain import US_PER_S
 from simulators.audience import Audience
 from simulators.faults.record import FaultRecord
 from simulators.instants import Instant
-from simulators.publication import Publication
 from simulators.servers.variables import HEARTBEAT
 from simulators.storage import replace_json
-from simulators.tags import TAGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from simulators.outlet import Outlet
-    from simulators.plant import Plant
     from simulators.servers.fault_desk import FaultDesk
     from simulators.servers.flat import FlatServer
+    from simulators.site import Site
 
 _log = logging.getLogger(__name__)
 
+VERSION = 3
+"""Of the state file."""
 STATE_FILE = "state.json"
 STATUS_FILE = "status.json"
 SAVE_US = 10 * US_PER_S
@@ -76,11 +76,11 @@ class Pace:
 
 
 class Loop:
-    """Advances one plant and publishes it through one server; see the module."""
+    """Advances one site and publishes it through one server; see the module."""
 
     def __init__(  # noqa: PLR0913  its neighbours, named at the one place that composes
         self,
-        plant: Plant,
+        site: Site,
         server: FlatServer,
         outlet: Outlet,
         *,
@@ -90,46 +90,39 @@ class Loop:
         mode: Mode = Mode.WAITING,
         desk: FaultDesk | None = None,
     ) -> None:
-        """Take a plant that stands at the first instant to publish.
+        """Take a site that stands at the first instant to publish.
 
         Args:
-            plant: advanced only here.
+            site: advanced only here.
             server: built; its variables are those of `servers.variables.of_plant`.
             outlet: leads to `server`.
             pace: how fast time goes.
             folder: where the state and status files are.
             clock: wall time, us UTC.
             mode: WAITING to publish history first, LIVE to go on at once.
-            desk: shows the plant's faults, if the server has it.
+            desk: shows the site's faults, if the server has it.
         """
-        self._plant, self._server, self._outlet = plant, server, outlet
+        self._site, self._server, self._outlet = site, server, outlet
         self._pace, self._folder, self._clock = pace, folder, clock
         self.mode = mode
-        self._began = plant.now
+        self._began = site.now
         self._audience = Audience(server, clock, pace.wait)
         self._told_history = mode is Mode.LIVE
         self._beat_s = -1
         self._next_status = 0
         self._next_save = clock() + SAVE_US
         self._saved_before = 0
-        nodes = [v.node for v in server.variables]
-        self._heartbeat = nodes.index(HEARTBEAT)
-        vessel = plant.layout.vessels[0]
-        tags = [tag for tag in TAGS if f"{vessel}.{tag.name}" in nodes]
-        first = nodes.index(f"{vessel}.{tags[0].name}")
-        self._publication = Publication(len(plant.layout.vessels), first, tags)
+        self._heartbeat = [v.node for v in server.variables].index(HEARTBEAT)
         self._desk = desk
-        self._record = FaultRecord(folder, plant.injections, plant.layout.seed)
+        self._record = FaultRecord(folder)
         if mode is Mode.LIVE:
-            plant.injections.goes_live(plant.now)
+            site.goes_live()
 
     async def publish_first(self) -> None:
         """Publish the plant as it stands; call it before the server listens."""
         await self._account()
-        plant = self._plant
-        await self._outlet.send(self._publication.assays_unknown(plant.now))
-        plant.laboratory.answers(plant.now)
-        await self._send()
+        for instant in self._site.first():
+            await self._outlet.send(instant)
         await self._beat()
 
     async def run(self) -> None:
@@ -140,7 +133,7 @@ class Loop:
                 self._tell()
                 await self._turn()
         finally:
-            self._saved_before = self._plant.now + self._pace.catchup_step
+            self._saved_before = self._site.now + self._pace.catchup_step
             replace_json(self._folder / STATE_FILE, self._state(), durable=True)
             self._tell(now=True)
 
@@ -156,10 +149,10 @@ class Loop:
 
     async def _live(self) -> None:
         pace, now = self._pace, self._clock()
-        if now - self._plant.now > 2 * pace.catchup_step:
+        if now - self._site.now > 2 * pace.catchup_step:
             self._go(Mode.CATCHING_UP)
             return
-        due = (self._plant.now // pace.period + 1) * pace.period
+        due = (self._site.now // pace.period + 1) * pace.period
         if due > now:
             next_second = (now // US_PER_S + 1) * US_PER_S
             await asyncio.sleep((min(due, next_second) - now) / US_PER_S + 0.0005)
@@ -173,7 +166,7 @@ class Loop:
 
     async def _catch_up(self) -> None:
         pace = self._pace
-        due = self._plant.now + pace.catchup_step
+        due = self._site.now + pace.catchup_step
         now = self._clock()
         if due > now:
             self._catch_the_last(now)
@@ -190,17 +183,17 @@ class Loop:
     def _catch_the_last(self, now: int) -> None:
         """Go live at the period before `now`, without the instants between."""
         start = now // self._pace.period * self._pace.period
-        while self._plant.now < start:
+        while self._site.now < start:
             self._step(start)
         self._told_history = True
-        self._plant.injections.goes_live(self._plant.now)
+        self._site.goes_live()
         self._go(Mode.LIVE)
 
     def _step(self, towards: int) -> None:
-        self._plant.advance(min(self._plant.now + LONGEST_STEP_US, towards))
+        self._site.advance(min(self._site.now + LONGEST_STEP_US, towards))
 
     async def _publish(self, due: int) -> None:
-        while self._plant.now < due:
+        while self._site.now < due:
             self._step(due)
         await self._account()
         await self._send()
@@ -208,21 +201,16 @@ class Loop:
 
     async def _account(self) -> None:
         """Put what happened to faults on record, before it is published."""
-        changed = self._plant.injections.news()
-        if changed:
-            self._record.write(changed)
+        news = self._site.news()
+        if news:
+            for injections, seed, changed in news:
+                self._record.write(injections, seed, changed)
             self._next_save = self._clock()
             if self._desk is not None:
-                await self._desk.show(changed)
+                await self._desk.show(news)
 
     async def _send(self) -> None:
-        plant, publication = self._plant, self._publication
-        for result in plant.laboratory.answers(plant.now):
-            await self._outlet.send(publication.assays(result))
-        context = [plant.context(n) for n in range(len(plant.layout.vessels))]
-        for instant in publication.instants(
-            plant.now, plant.values.tolist(), context, plant.effects
-        ):
+        for instant in self._site.instants():
             await self._outlet.send(instant)
 
     async def _beat(self) -> None:
@@ -235,7 +223,7 @@ class Loop:
     def _go(self, mode: Mode) -> None:
         if mode is not self.mode:
             self.mode = mode
-            _log.info("%s at %s of simulated time", mode, _iso(self._plant.now))
+            _log.info("%s at %s of simulated time", mode, _iso(self._site.now))
             self._tell(now=True)
 
     async def _save_aside(self) -> None:
@@ -245,11 +233,11 @@ class Loop:
     def _state(self) -> dict[str, Any]:
         live = self.mode is Mode.LIVE
         return {
-            "version": 2,
+            "version": VERSION,
             "live": live,
-            "published_before": self._plant.now if live else self._saved_before,
+            "published_before": self._site.now if live else self._saved_before,
             "began": self._began,
-            "plant": self._plant.to_json(),
+            "plants": self._site.to_json(),
         }
 
     def _tell(self, *, now: bool = False) -> None:
@@ -259,13 +247,13 @@ class Loop:
             return
         self._next_status = wall + STATUS_US
         span = max(wall - self._began, 1)
-        done = 1.0 if self.mode is Mode.LIVE else (self._plant.now - self._began) / span
+        done = 1.0 if self.mode is Mode.LIVE else (self._site.now - self._began) / span
         replace_json(
             self._folder / STATUS_FILE,
             {
                 "state": str(self.mode),
                 "endpoint": self._server.url,
-                "simulated_time": _iso(self._plant.now),
+                "simulated_time": _iso(self._site.now),
                 "wall_time": _iso(wall),
                 "percent": round(100.0 * min(done, 1.0), 1),
                 "sent": self._outlet.sent,

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 
     Vector = NDArray[np.float64]
 
+Words = tuple[str, str, str, str, str]
+"""BatchId, Phase, Product, Client and State of a vessel."""
 _NEVER = 2**62
 """us UTC at which nothing is due."""
 _MOVING = {Phase.PREPARE, Phase.INOCULATE, Phase.HARVEST}
@@ -67,6 +69,8 @@ class Operations:
         self.phases = [Phase.CLEAN] * count
         self.states = [Procedure.IDLE] * count
         """Of the batches' procedures."""
+        self._words: list[tuple[tuple[int, Phase, Procedure], Words] | None]
+        self._words = [None] * count
         self.setpoints = Setpoints.idle(count, recipe.setpoints(recipe.cycle_h))
         self.factors = {name: np.ones(count) for name in process.spread}
         """On the kinetic constants, by name; of the batches in the vessels."""
@@ -87,12 +91,22 @@ class Operations:
         hours: Vector = (at - self._started) / US_PER_H - self._recipe.before_culture_h
         return hours
 
-    def context(self, index: int) -> tuple[str, str, str, str]:
-        """Return BatchId, Phase, Product and Client of a vessel."""
-        phase, batch = self.phases[index], self.batches[index]
-        if phase is Phase.CLEAN:
-            return "", str(phase), "", ""
-        return batch.id, str(phase), batch.product, batch.client
+    def context(self, index: int) -> Words:
+        """Return BatchId, Phase, Product, Client and State of a vessel.
+
+        The same tuple as before while nothing has changed.
+        """
+        phase, state = self.phases[index], self.states[index]
+        batch = self.batches[index]
+        now = (batch.number, phase, state)
+        known = self._words[index]
+        if known is not None and known[0] == now:
+            return known[1]
+        words: Words = ("", str(phase), "", "", str(state))
+        if phase is not Phase.CLEAN:
+            words = (batch.id, str(phase), batch.product, batch.client, str(state))
+        self._words[index] = (now, words)
+        return words
 
     def follow(
         self, state: State, to: int, fresh: Callable[[int], None], assays: Vector | None
@@ -304,6 +318,7 @@ class Operations:
             recipe = self._recipe
             hours = recipe.before_culture_h + recipe.harvest_from_h
             started = now - round(hours * US_PER_H)
+            self.batches[index].year = self.batches[index].named_in
             self.batches[index].started = started
             self._started[index] = started
             self.bolus_l[index] = 0.0

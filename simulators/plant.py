@@ -39,6 +39,7 @@ if TYPE_CHECKING:
     from simulators.faults.effects import Effects
     from simulators.faults.injections import Injection
     from simulators.laboratory import Laboratory
+    from simulators.operations import Words
     from simulators.procedural import Command
     from simulators.procedural import State as Procedure
     from simulators.processes.state import Actuators, Crossing
@@ -139,8 +140,8 @@ class Plant:
         """Return what a vessel is doing."""
         return self._operations.phases[index]
 
-    def context(self, index: int) -> tuple[str, str, str, str]:
-        """Return BatchId, Phase, Product and Client of a vessel."""
+    def context(self, index: int) -> Words:
+        """Return BatchId, Phase, Product, Client and State of a vessel."""
         return self._operations.context(index)
 
     def procedure(self, index: int) -> Procedure:

@@ -1,44 +1,30 @@
-"""Which values of the plant leave at an instant, and with which status. Pure."""
+"""Which values of the plant leave at an instant, and with which status. Pure.
+
+All vessels are looked at together, as arrays: nothing is done per value.
+"""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from math import isnan
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from simulators.instants import Instant
-from simulators.outlet import Changes
 from simulators.tags import ASSAYS, COLUMN, CONTEXT, TAGS, Tag
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from numpy.typing import ArrayLike, NDArray
+
     from simulators.faults.effects import Effects
-    from simulators.instants import Value
     from simulators.laboratory import Result
+
+    Mask = NDArray[np.bool_]
 
 BAD_NO_COMMUNICATION = 0x80310000
 BAD_OUT_OF_SERVICE = 0x808D0000
 BAD_WAITING_FOR_INITIAL_DATA = 0x80320000
-_BAD = 0x80000000
-
-
-@dataclass(slots=True)
-class _Sending:
-    """What is to leave at one source time."""
-
-    nodes: list[int]
-    values: list[Value]
-    statuses: list[int]
-
-    def add(self, node: int, value: Value, status: int = 0) -> None:
-        self.nodes.append(node)
-        self.values.append(None if status & _BAD else value)
-        self.statuses.append(status)
-
-    def at(self, time: int) -> Instant:
-        statuses = self.statuses if any(self.statuses) else None
-        return Instant(time, self.nodes, self.values, statuses)
 
 
 class Publication:
@@ -55,42 +41,43 @@ class Publication:
             first: place of the first vessel's first variable in the server's list.
             tags: those the server has, in its order.
         """
-        self._first, self._count = first, vessels
-        self._tags = tuple(tags)
-        self._columns = [COLUMN[tag.name] for tag in self._tags]
-        self._periods = [round(tag.period_s * 1e6) for tag in self._tags]
-        self.width = len(self._tags) + len(CONTEXT) + len(ASSAYS)
+        self._count = vessels
+        self._columns = np.array([COLUMN[tag.name] for tag in tags])
+        self._periods = np.array([round(tag.period_s * 1e6) for tag in tags])
+        self.width = len(tags) + len(CONTEXT) + len(ASSAYS)
         """Variables of a vessel."""
-        self._assays = len(self._tags) + len(CONTEXT)
-        self._told = [False] * vessels
+        self._tags = len(tags)
+        self._assays = len(tags) + len(CONTEXT)
+        places = np.arange(self._assays, dtype=np.int32)
+        self._begins = first + self.width * np.arange(vessels, dtype=np.int32)
+        self._nodes = self._begins[:, None] + places
+        """Node of each tag, then of each word, by vessel."""
+        self._each = np.array([tag.each for tag in tags])
+        self._told = np.zeros(vessels, bool)
         """Whether a silent vessel's clients were told."""
-        each = [tag.each for tag in (*self._tags, *CONTEXT, *ASSAYS)] * vessels
-        self._changes = Changes([True] * first + each)
+        self._numbers = np.full((vessels, len(tags)), np.nan)
+        """Sent last; NaN: nothing, or it is to be sent again."""
+        self._words: list[Sequence[str] | None] = [None] * vessels
         self._last: int | None = None
 
     def assays_unknown(self, time: int) -> Instant:
         """Return that the laboratory has said nothing yet."""
-        sending = _Sending([], [], [])
-        for vessel in range(self._count):
-            begin = self._first + vessel * self.width + self._assays
-            for node in range(begin, begin + len(ASSAYS)):
-                sending.add(node, None, BAD_WAITING_FOR_INITIAL_DATA)
-        return sending.at(time)
+        places = np.arange(self._assays, self.width, dtype=np.int32)
+        nodes = (self._begins[:, None] + places).ravel()
+        waiting = np.full(len(nodes), BAD_WAITING_FOR_INITIAL_DATA, np.uint32)
+        return Instant(time, nodes, np.full(len(nodes), np.nan), waiting)
 
     def assays(self, result: Result) -> Instant:
         """Return what the laboratory says of one sample, at the time it was drawn."""
-        begin = self._first + result.vessel * self.width + self._assays
-        found = [
-            (node, value)
-            for node, value in enumerate(result.values, begin)
-            if not isnan(value)
-        ]
-        return Instant(result.drawn, [n for n, _ in found], [v for _, v in found])
+        values = np.array(result.values)
+        begin = int(self._begins[result.vessel]) + self._assays
+        found = np.flatnonzero(~np.isnan(values))
+        return Instant(result.drawn, (begin + found).astype(np.int32), values[found])
 
     def instants(
         self,
         time: int,
-        values: Sequence[Sequence[float]],
+        values: ArrayLike,
         context: Sequence[Sequence[str]],
         effects: Effects | None,
     ) -> list[Instant]:
@@ -104,74 +91,109 @@ class Publication:
             context: per vessel, its words of context.
             effects: of the faults at work; None: there are none.
         """
-        due = self._due(time)
-        common, apart = _Sending([], [], []), []
-        for vessel, row in enumerate(values):
-            skew = 0 if effects is None else int(effects.skew_us[vessel])
-            sending = _Sending([], [], []) if skew else common
-            words = context[vessel]
-            if effects is None:
-                self._told[vessel] = False
-                self._add(vessel, due, row, words, sending)
-            else:
-                self._add_with(vessel, due, row, words, effects, sending)
-            if skew:
-                apart.append(sending.at(time + skew))
-        return [common.at(time), *apart]
-
-    def _due(self, time: int) -> list[int]:
-        """Return the places of the tags whose instruments have a new value."""
-        last, self._last = self._last, time
+        shown = np.asarray(values, float)[:, self._columns]
+        due = np.broadcast_to(self._due(time), shown.shape)
+        statuses = np.zeros(self._nodes.shape, np.uint32)
+        sent = np.zeros(self._nodes.shape, bool)
+        silent = self._silence(effects, statuses, sent)
+        if effects is not None:
+            status = effects.status[:, self._columns].astype(np.uint32)
+            statuses[:, : self._tags] |= np.where(silent[:, None], 0, status)
+        sent[:, : self._tags] |= self._worth(shown, due, statuses, silent)
+        texts = self._changed_words(context, silent)
+        for vessel, place in texts:
+            sent[vessel, self._tags + place] = True
+        skews = np.zeros(self._count, np.int64)
+        if effects is not None:
+            skews = effects.skew_us
         return [
-            place
-            for place, period in enumerate(self._periods)
-            if not period or last is None or time // period != last // period
+            self._instant(time + skew, shown, statuses, sent & of[:, None], texts)
+            for skew, of in _clocks(skews)
         ]
 
-    def _add(
-        self,
-        vessel: int,
-        due: list[int],
-        row: Sequence[float],
-        words: Sequence[str],
-        sending: _Sending,
-    ) -> None:
-        first, worth = self._first + vessel * self.width, self._changes.worth_sending
-        columns = self._columns
-        for place in due:
-            value = row[columns[place]]
-            if worth(first + place, value):
-                sending.add(first + place, value)
-        for node, word in enumerate(words, first + len(columns)):
-            if worth(node, word):
-                sending.add(node, word)
+    def _due(self, time: int) -> Mask:
+        """Return which tags' instruments have a new value."""
+        last, self._last = self._last, time
+        if last is None:
+            return np.ones(self._tags, bool)
+        often = np.maximum(self._periods, 1)
+        due: Mask = (self._periods == 0) | (time // often != last // often)
+        return due
 
-    def _add_with(
+    def _silence(
+        self, effects: Effects | None, statuses: NDArray[np.uint32], sent: Mask
+    ) -> Mask:
+        """Return which vessels are silent; tell it once of those that announce it."""
+        if effects is None:
+            self._told[:] = False
+            return np.zeros(self._count, bool)
+        silent: Mask = np.asarray(effects.silent, bool)
+        last_word = silent & effects.announced & ~self._told
+        if last_word.any():
+            statuses[last_word] = BAD_NO_COMMUNICATION
+            sent[last_word] = True
+            self._numbers[last_word] = np.nan
+            for vessel in np.flatnonzero(last_word).tolist():
+                self._words[vessel] = None
+        self._told = silent.copy()
+        return silent
+
+    def _worth(
         self,
-        vessel: int,
-        due: list[int],
-        row: Sequence[float],
-        words: Sequence[str],
-        effects: Effects,
-        sending: _Sending,
-    ) -> None:
-        first = self._first + vessel * self.width
-        silent = bool(effects.silent[vessel])
-        if silent and effects.announced[vessel] and not self._told[vessel]:
-            for node in range(first, first + self._assays):
-                sending.add(node, None, BAD_NO_COMMUNICATION)
-                self._changes.forget(node)
-        self._told[vessel] = silent
-        if silent:
-            return
-        status = effects.status[vessel]
-        if not status.any():
-            self._add(vessel, due, row, words, sending)
-            return
-        wrong = {p for p, column in enumerate(self._columns) if status[column]}
-        for place in (p for p in due if p in wrong):
-            self._changes.forget(first + place)
-            column = self._columns[place]
-            sending.add(first + place, row[column], int(status[column]))
-        fine = [place for place in due if place not in wrong]
-        self._add(vessel, fine, row, words, sending)
+        shown: NDArray[np.float64],
+        due: Mask,
+        statuses: NDArray[np.uint32],
+        silent: Mask,
+    ) -> Mask:
+        """Return which numbers are to be sent; they then count as sent."""
+        wrong = statuses[:, : self._tags] != 0
+        changed = shown != self._numbers
+        worth: Mask = due & ~silent[:, None] & (self._each | changed | wrong)
+        self._numbers[worth] = shown[worth]
+        self._numbers[worth & wrong] = np.nan
+        return worth
+
+    def _changed_words(
+        self, context: Sequence[Sequence[str]], silent: Mask
+    ) -> dict[tuple[int, int], str]:
+        """Return words by vessel and place that differ from those sent last."""
+        changed: dict[tuple[int, int], str] = {}
+        for vessel, words in enumerate(context):
+            known = self._words[vessel]
+            if words is known or words == known or silent[vessel]:
+                continue
+            for place, word in enumerate(words):
+                if known is None or known[place] != word:
+                    changed[vessel, place] = word
+            self._words[vessel] = words
+        return changed
+
+    def _instant(
+        self,
+        time: int,
+        shown: NDArray[np.float64],
+        statuses: NDArray[np.uint32],
+        sent: Mask,
+        texts: dict[tuple[int, int], str],
+    ) -> Instant:
+        numbers = np.full(sent.shape, np.nan)
+        numbers[:, : self._tags] = shown
+        told = statuses[sent]
+        rows = np.cumsum(sent).reshape(sent.shape) - 1 if texts else sent
+        words = {
+            int(rows[vessel, self._tags + place]): word
+            for (vessel, place), word in texts.items()
+            if sent[vessel, self._tags + place]
+        }
+        some = told if told.any() else None
+        return Instant(time, self._nodes[sent], numbers[sent], some, words)
+
+
+def _clocks(skews: NDArray[np.int64]) -> list[tuple[int, Mask]]:
+    """Return each clock's skew, us, and its vessels; the right clock first."""
+    right = skews == 0
+    wrong = [
+        (int(skews[vessel]), np.arange(len(skews)) == vessel)
+        for vessel in np.flatnonzero(~right).tolist()
+    ]
+    return [(0, right), *wrong]

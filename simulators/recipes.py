@@ -217,12 +217,18 @@ class Batch:
     """Daily samples drawn, the first at inoculation."""
     bolus_l: float = 0.0
     """Glucose stock still to be pumped."""
+    year: int = 0
+    """In its name; 0: that of its start. An abort moves the start, not the name."""
+
+    @property
+    def named_in(self) -> int:
+        """Return the year in its name."""
+        return self.year or (_EPOCH + timedelta(microseconds=self.started)).year
 
     @property
     def id(self) -> str:
         """Return the batch's name, such as CHO-2026-0001."""
-        year = (_EPOCH + timedelta(microseconds=self.started)).year
-        return f"{self.kind}-{year}-{self.number:04d}"
+        return f"{self.kind}-{self.named_in}-{self.number:04d}"
 
     @property
     def product(self) -> str:
@@ -256,6 +262,7 @@ class Batch:
             "kind": self.kind,
             "samples": self.samples,
             "bolus_l": self.bolus_l,
+            "year": self.year,
         }
 
     @classmethod

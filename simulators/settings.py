@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections import Counter
 from datetime import timedelta
 from pathlib import Path
 from typing import ClassVar, Literal, Self
@@ -11,9 +12,13 @@ from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from shared.settings import ServiceSettings
-from simulators.organisms import organism
+from simulators.organisms import ORGANISMS, organism
 from simulators.playback.recording import Format
 from simulators.tags import CORE, Tag
+
+MOST_VESSELS = 10_000
+_SUITE = rf"({'|'.join(ORGANISMS)})=[1-9]\d{{0,3}}"
+_PROCESSES = rf"^$|^{_SUITE}(,{_SUITE})*$"
 
 
 class SimulatorSettings(ServiceSettings):
@@ -29,10 +34,13 @@ class SimulatorSettings(ServiceSettings):
     """0: any free port; the one in use is in the status file."""
     site: str = "demo-site"
     area: str = "upstream"
-    vessels: int = Field(default=3, ge=1, le=1000)
+    vessels: int = Field(default=3, ge=1, le=MOST_VESSELS)
     """Named BR101, BR102 and so on, each at another age of its culture."""
     process: Literal["cho", "hek293", "penicillin", "ecoli"] = "cho"
-    """What all vessels cultivate; simulators of other processes stand beside it."""
+    """What all vessels cultivate, unless `processes` says more."""
+    processes: str = Field(default="", pattern=_PROCESSES)
+    """`cho=3,ecoli=2`: how many vessels cultivate what, in the order of their names; in
+    place of `vessels` and `process`."""
     instruments: Literal["all", "core"] = "all"
     """`core`: only what any fed-batch vessel has, 30 tags."""
     seed: int = Field(default=1, ge=0, lt=2**31)
@@ -50,13 +58,20 @@ class SimulatorSettings(ServiceSettings):
     truth: bool = False
     """Keep a record of every value that was published."""
     keep: int = Field(default=2_000_000, ge=0)
-    """Values that HistoryRead finds, over all variables; in memory, so none after a
-    restart. 0: the server has no history."""
+    """Values that HistoryRead finds, over all variables. 0: it has no history."""
+    keep_on_disk: bool = False
+    """Whether they outlast a restart, in the data folder; else they are in memory."""
     encrypted: bool = False
     """Basic256Sha256 with SignAndEncrypt only; else without security only."""
     user: str | None = None
-    """The one user who may connect, with `password`; default: anybody."""
+    """Who may connect and do everything, with `password`; default: anybody."""
     password: SecretStr | None = None
+    users: Path | None = None
+    """YAML file with more `users`: a list of `name`, `password`, `role` (reader,
+    operator, engineer); see servers.roles."""
+    known_clients: bool = False
+    """Let in only clients whose certificate lies in `clients/trusted` of the data
+    folder; others' are left in `clients/rejected`. Needs `encrypted`."""
     open: bool = False
     """Listen beyond this machine without user and encryption (a closed network)."""
 
@@ -64,7 +79,10 @@ class SimulatorSettings(ServiceSettings):
     def _is_guarded(self) -> Self:
         if (self.user is None) != (self.password is None):
             raise ValueError("user and password: expected both or none")
-        guarded = self.encrypted and self.user is not None
+        named = self.user is not None or self.users is not None
+        guarded = self.encrypted and named
+        if self.known_clients and not self.encrypted:
+            raise ValueError("known_clients: expected encrypted=true")
         if not (_is_loopback(self.host) or guarded or self.open):
             raise ValueError(
                 f"host {self.host} is reachable from other machines: expected "
@@ -74,17 +92,36 @@ class SimulatorSettings(ServiceSettings):
 
     @property
     def tags(self) -> tuple[Tag, ...]:
-        """Return the tags that each vessel has."""
+        """Return the tags of vessels that cultivate `process`."""
+        return self.tags_of(self.process)
+
+    def tags_of(self, process: str) -> tuple[Tag, ...]:
+        """Return the tags that a vessel of a process has."""
         core = {tag.name for tag in CORE}
-        tags = organism(self.process).columns()
+        tags = organism(process).columns()
         if self.instruments == "all":
             return tags
         return tuple(tag for tag in tags if tag.name in core)
 
     @property
+    def suites(self) -> dict[str, tuple[str, ...]]:
+        """Return the vessels' names by process, all in order."""
+        pairs = (pair.partition("=") for pair in self.processes.split(",") if pair)
+        counts = Counter[str]()
+        for process, _, count in pairs:
+            counts[process] += int(count)
+        if not counts:
+            counts[self.process] = self.vessels
+        suites, first = dict[str, tuple[str, ...]](), 101
+        for process, many in counts.items():
+            suites[process] = tuple(f"BR{first + n}" for n in range(many))
+            first += many
+        return suites
+
+    @property
     def vessel_names(self) -> tuple[str, ...]:
         """Return the vessels' names in order."""
-        return tuple(f"BR{101 + index}" for index in range(self.vessels))
+        return tuple(name for names in self.suites.values() for name in names)
 
 
 class PlaybackSettings(SimulatorSettings):

@@ -240,5 +240,7 @@ CONTEXT: tuple[Tag, ...] = (
     Tag("Phase", "Phase of the recipe", kind=Kind.STRING, each=False),
     Tag("Product", "What the batch makes", kind=Kind.STRING, each=False),
     Tag("Client", "Whom the batch is for", kind=Kind.STRING, each=False),
+    Tag("State", "State of the batch's procedure, after ISA-88",
+        kind=Kind.STRING, each=False),
 )  # fmt: skip
 """What each vessel says about its batch."""

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from pathlib import Path
 
-    from simulators.instants import Instant, Value
+    from simulators.instants import Instant
 
 SCHEMA = pa.schema(
     [
@@ -50,18 +50,22 @@ class Truth:
 
     def write(self, instant: Instant) -> None:
         """Put the instant on record; it is in the kernel's hands on return."""
-        rows = len(instant.nodes)
-        index = pa.array(np.asarray(instant.nodes, np.int32))
-        statuses = np.asarray(instant.statuses or np.zeros(rows), np.uint32)
+        columns = instant.columns()
+        rows = len(columns.nodes)
+        texts: Any = pa.nulls(rows, pa.string())
+        if columns.texts:
+            texts = pa.array([columns.texts.get(n) for n in range(rows)], pa.string())
         self._stream.write_batch(
             pa.record_batch(
                 [
-                    pa.DictionaryArray.from_arrays(index, self._nodes),
+                    pa.DictionaryArray.from_arrays(
+                        pa.array(columns.nodes), self._nodes
+                    ),
                     np.full(rows, instant.time, np.int64),
                     np.full(rows, instant.ticks, np.int64),
-                    pa.array([_number(v) for v in instant.values], pa.float64()),
-                    pa.array([_text(v) for v in instant.values], pa.string()),
-                    statuses,
+                    pa.array(columns.numbers, pa.float64(), from_pandas=True),
+                    texts,
+                    columns.statuses,
                 ],
                 schema=SCHEMA,
             )
@@ -73,14 +77,6 @@ class Truth:
     def __exit__(self, *_: object) -> None:
         self._stream.close()
         self._file.close()
-
-
-def _number(value: Value) -> float | None:
-    return None if value is None or isinstance(value, str) else float(value)
-
-
-def _text(value: Value) -> str | None:
-    return value if isinstance(value, str) else None
 
 
 def read(path: Path) -> Any:  # noqa: ANN401  pyarrow.Table

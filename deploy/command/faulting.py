@@ -1,4 +1,4 @@
-"""`fedbatch simulate fault`: the faults of a running simulated plant."""
+"""`fedbatch simulate fault` and `batch`: what a running simulated plant is told."""
 
 from __future__ import annotations
 
@@ -109,6 +109,23 @@ async def written(plant: Plant, node: str, value: float) -> str:
     async with remote(plant.url, plant.user, plant.password) as there:
         await there.write(node, value)
         return f"{node} is {value:g} from the next instant on"
+
+
+async def commanded(plant: Plant, command: str, vessel: str) -> str:
+    """Hold, restart or abort a vessel's batch; return what to say.
+
+    Args:
+        plant: where.
+        command: Hold, Restart or Abort.
+        vessel: whose batch.
+
+    Raises:
+        PlantRefuses: there is no such vessel, or its state does not allow it.
+        Unavailable: there is no simulated plant.
+    """
+    async with remote(plant.url, plant.user, plant.password) as there:
+        batch, state = await there.batch(command, vessel)
+        return f"{vessel}: batch {batch or 'none'} is {state}"
 
 
 def _known(fault: str) -> Fault:

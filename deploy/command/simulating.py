@@ -12,6 +12,8 @@ import typer
 simulate = typer.Typer(help="Simulated batches.", no_args_is_help=True)
 fault = typer.Typer(help="Faults of a running simulated plant.", no_args_is_help=True)
 simulate.add_typer(fault, name="fault")
+batch = typer.Typer(help="Batches of a running simulated plant.", no_args_is_help=True)
+simulate.add_typer(batch, name="batch")
 
 Simulated = Annotated[
     str,
@@ -91,6 +93,33 @@ def active_faults(url: Simulated = LOCAL, user: PlantUser = None) -> None:
     from deploy.command.faulting import Plant, listed
 
     typer.echo(asyncio.run(listed(Plant(url, user))))
+
+
+OfVessel = Annotated[str, typer.Argument(help="For example BR101.")]
+
+
+@batch.command(epilog="Example: fedbatch simulate batch hold BR102")
+def hold(vessel: OfVessel, url: Simulated = LOCAL, user: PlantUser = None) -> None:
+    """Hold a batch: its feeds and its recipe stand, the control loops go on."""
+    _command("Hold", vessel, url, user)
+
+
+@batch.command(epilog="Example: fedbatch simulate batch restart BR102")
+def restart(vessel: OfVessel, url: Simulated = LOCAL, user: PlantUser = None) -> None:
+    """Let a held batch go on; phases that have become due begin now."""
+    _command("Restart", vessel, url, user)
+
+
+@batch.command(epilog="Example: fedbatch simulate batch abort BR102")
+def abort(vessel: OfVessel, url: Simulated = LOCAL, user: PlantUser = None) -> None:
+    """End a batch: the vessel is emptied and cleaned, then the next batch begins."""
+    _command("Abort", vessel, url, user)
+
+
+def _command(command: str, vessel: str, url: str, user: str | None) -> None:
+    from deploy.command.faulting import Plant, commanded
+
+    typer.echo(asyncio.run(commanded(Plant(url, user), command, vessel)))
 
 
 @simulate.command(

@@ -91,7 +91,7 @@ class Injections:
         scenario: Scenario | None = None,
         process: str = "cho",
     ) -> None:
-        """Plan a scenario that fits the catalogue and the vessels."""
+        """Plan what a scenario that fits the catalogue has for these vessels."""
         self.catalogue, self.vessels = catalogue, tuple(vessels)
         self.process = process
         self.scenario = "" if scenario is None else scenario.sha256
@@ -102,7 +102,8 @@ class Injections:
         self._corrections: list[tuple[int, int, float]] = []
         self._news: dict[str, Injection] = {}
         for planned in () if scenario is None else scenario.faults:
-            self._plan(planned)
+            if planned.vessel in self.vessels:
+                self._plan(planned)
 
     def fault(self, injection: Injection) -> Fault:
         """Return what the catalogue says about it."""

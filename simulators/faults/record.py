@@ -89,16 +89,14 @@ def _iso(time: int | None) -> str | None:
 class FaultRecord:
     """Appends to the file; makes it with the first line."""
 
-    def __init__(self, folder: Path, injections: Injections, seed: int) -> None:
+    def __init__(self, folder: Path) -> None:
         self.path = folder / FILE
-        self._injections, self._seed = injections, seed
 
-    def write(self, changed: Iterable[Injection]) -> None:
-        """Put faults on record; they are in the kernel's hands on return."""
-        lines = [
-            json.dumps(described(self._injections, one, self._seed)) + "\n"
-            for one in changed
-        ]
+    def write(
+        self, injections: Injections, seed: int, changed: Iterable[Injection]
+    ) -> None:
+        """Put faults of a plant on record; the kernel has them on return."""
+        lines = [json.dumps(described(injections, one, seed)) + "\n" for one in changed]
         if not lines:
             return
         body = self._after_a_cut() + "".join(lines)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from datetime import timedelta
 from enum import StrEnum
 from importlib.resources import files
@@ -14,7 +15,7 @@ from pydantic import Field
 from simulators.faults.located import FileInvalid, Part, parse
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping, Sequence
+    from collections.abc import Iterator, Sequence
 
     from simulators.faults.catalogue import Catalogue, Fault
 
@@ -58,31 +59,36 @@ def parse_scenario(
     text: str,
     source: str,
     catalogue: Catalogue,
-    vessels: Sequence[str],
+    vessels: Sequence[str] | Mapping[str, str],
     process: str = "cho",
 ) -> Scenario:
-    """Return the checked scenario for vessels that run a process.
+    """Return the checked scenario for vessels.
+
+    Args:
+        text: YAML.
+        source: its name in messages.
+        catalogue: of the faults there are.
+        vessels: their names; a mapping says which process each of them runs.
+        process: what they run when `vessels` does not say.
 
     Raises:
         FileInvalid: with every finding as `source:line: field: found, expected`.
     """
-    known = {
-        name: fault
-        for name, fault in catalogue.faults.items()
-        if fault.process in {None, process}
-    }
+    runs = vessels if isinstance(vessels, Mapping) else dict.fromkeys(vessels, process)
 
     def misfits(found: Scenario) -> Iterator[tuple[tuple[int | str, ...], str]]:
         for n, planned in enumerate(found.faults):
-            for field, message in _misfits(planned, known, vessels):
+            for field, message in _misfits(planned, catalogue.faults, runs):
                 yield ("faults", n, field), message
 
     return parse(text, source, Scenario, misfits)
 
 
 def _misfits(
-    planned: Planned, faults: Mapping[str, Fault], vessels: Sequence[str]
+    planned: Planned, catalogued: Mapping[str, Fault], vessels: Mapping[str, str]
 ) -> Iterator[tuple[str, str]]:
+    process = vessels.get(planned.vessel, next(iter(vessels.values())))
+    faults = {n: f for n, f in catalogued.items() if f.process in {None, process}}
     if planned.vessel not in vessels:
         yield "vessel", f"{planned.vessel}: expected one of {', '.join(vessels)}"
     fault = faults.get(planned.fault)
@@ -96,7 +102,10 @@ def _misfits(
 
 
 def load(
-    name: str, catalogue: Catalogue, vessels: Sequence[str], process: str = "cho"
+    name: str,
+    catalogue: Catalogue,
+    vessels: Sequence[str] | Mapping[str, str],
+    process: str = "cho",
 ) -> Scenario:
     """Return a scenario by the path of its file, or one of simulators/scenarios.
 

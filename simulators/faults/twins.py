@@ -13,6 +13,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from simulators.organisms import organism
+
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
@@ -87,7 +89,8 @@ def _unstruck(twin: Plant, beginning: list[Injection]) -> Plant:
 
 def _differs(plant: Plant, twin: Plant, one: Injection) -> bool:
     shown, other = plant.values[one.vessel], twin.values[one.vessel]
+    grown = organism(plant.layout.process.name)
     return any(
         abs(shown[column] - other[column]) > SIGMAS * sigma
-        for column, sigma in plant.injections.catalogue.sigmas(one.fault)
+        for column, sigma in grown.scatter(plant.injections.catalogue, one.fault)
     )

@@ -3,7 +3,7 @@
 Methods `Inject(Vessel, Fault, Magnitude, DurationS)`, which answers the fault's
 identifier, and `Clear(Vessel, Fault)`, which answers how many it ended; NaN stands for
 the catalogue's default. What does not fit is answered BadInvalidArgument and changes
-nothing. `Active` lists what is planned or at work. Whoever may connect may call.
+nothing. `Active` lists what is planned or at work. Engineers may call.
 """
 
 from __future__ import annotations
@@ -18,28 +18,31 @@ from asyncua import ua
 
 from simulators.faults.injections import InjectionRefused
 from simulators.faults.record import described
+from simulators.servers.roles import Role
+from simulators.site import VesselUnknown
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from asyncua import Server
 
-    from simulators.faults.injections import Injection
-    from simulators.plant import Plant
+    from simulators.faults.injections import Injection, Injections
+    from simulators.servers.roles import Guard
+    from simulators.site import Site
 
 _log = logging.getLogger(__name__)
 OBJECT = "Faults"
 
 
 class FaultDesk:
-    """Serves one plant's faults; calls come between two instants of the loop."""
+    """Serves a site's faults; calls come between two instants of the loop."""
 
-    def __init__(self, plant: Plant) -> None:
-        self._plant = plant
+    def __init__(self, site: Site) -> None:
+        self._site = site
         self._active: Any = None
         self._truth: Any = None
 
-    async def build(self, server: Server, namespace: int) -> None:
+    async def build(self, server: Server, namespace: int, guard: Guard) -> None:
         """Add the object; the server does not listen yet."""
 
         def named(identifier: str) -> tuple[Any, Any]:
@@ -47,7 +50,7 @@ class FaultDesk:
             return ua.NodeId(identifier, namespace), ua.QualifiedName(name, namespace)
 
         desk = await server.nodes.objects.add_object(*named(OBJECT))
-        await desk.add_method(
+        inject = await desk.add_method(
             *named(f"{OBJECT}.Inject"),
             self._inject,
             [
@@ -58,7 +61,7 @@ class FaultDesk:
             ],
             [_argument("Id", ua.ObjectIds.String, "in the record of truth")],
         )
-        await desk.add_method(
+        clear = await desk.add_method(
             *named(f"{OBJECT}.Clear"),
             self._clear,
             [
@@ -67,6 +70,8 @@ class FaultDesk:
             ],
             [_argument("Ended", ua.ObjectIds.Int32, "faults ended or cancelled")],
         )
+        for method in (inject, clear):
+            guard.reserve(method.nodeid, Role.ENGINEER)
         self._active = await desk.add_variable(
             *named(f"{OBJECT}.Active"), [], ua.VariantType.String
         )
@@ -75,16 +80,22 @@ class FaultDesk:
         )
         await self.show()
 
-    async def show(self, changed: Sequence[Injection] = ()) -> None:
+    async def show(
+        self, news: Sequence[tuple[Injections, int, list[Injection]]] = ()
+    ) -> None:
         """Bring `Active` up to date; tell `Truth` what has changed."""
-        injections, seed = self._plant.injections, self._plant.layout.seed
-        told = [json.dumps(described(injections, one, seed)) for one in changed]
+        told = [
+            json.dumps(described(injections, one, seed))
+            for injections, seed, changed in news
+            for one in changed
+        ]
         if told:
             body = ua.Variant(told, ua.VariantType.String, is_array=True)
             await self._truth.write_value(body)
         lines = [
-            _line(described(injections, one, seed))
-            for one in injections.all
+            _line(described(suite.plant.injections, one, suite.plant.layout.seed))
+            for suite in self._site.suites
+            for one in suite.plant.injections.all
             if not one.over
         ]
         variant = ua.Variant(lines, ua.VariantType.String, is_array=True)
@@ -96,16 +107,14 @@ class FaultDesk:
         if values is None:
             return _refused("Inject", "expected Vessel, Fault, Magnitude, DurationS")
         vessel, fault, magnitude, seconds = values
-        plant = self._plant
         try:
-            one = plant.injections.inject(
+            one = self._site.inject(
                 vessel,
                 fault,
                 None if math.isnan(magnitude) else magnitude,
                 None if math.isnan(seconds) else timedelta(seconds=seconds),
-                plant.now,
             )
-        except (InjectionRefused, OverflowError) as error:
+        except (InjectionRefused, VesselUnknown, OverflowError) as error:
             return _refused("Inject", str(error))
         _log.info("injected %s", one.id)
         await self.show()
@@ -118,8 +127,8 @@ class FaultDesk:
             return _refused("Clear", "expected Vessel and Fault")
         try:
             vessel, fault = values
-            ended = self._plant.injections.clear(vessel, fault, self._plant.now)
-        except InjectionRefused as error:
+            ended = self._site.clear(vessel, fault)
+        except (InjectionRefused, VesselUnknown) as error:
             return _refused("Clear", str(error))
         _log.info("cleared %d of %s in %s", ended, values[1], values[0])
         await self.show()

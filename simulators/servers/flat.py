@@ -3,7 +3,7 @@
 Values are pushed, never sampled: each one written reaches the queue of every monitored
 item at once (subject to its filter), with the source timestamp it was written with.
 
-Bounded by: the monitored items' queues (see simulators.servers.queues). When full: as
+Bounded by: the monitored items' queues (see simulators.servers.feed). When full: as
 there. Order: as written. Duplicates: none; a new monitored item first gets the value
 that was written last. On cancel: values written so far are queued or sent.
 """
@@ -11,38 +11,47 @@ that was written last. On cancel: values written so far are queued or sent.
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Any, Self
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
+import numpy as np
 from asyncua import Server, ua
 
 from shared.domain import FedbatchError
-from simulators.servers.address_space import PYTHON, VARIANT, Builder
-from simulators.servers.history import History, Kept
+from simulators.servers.address_space import Builder
+from simulators.servers.history import History
+from simulators.servers.history_files import Files
 from simulators.servers.history_service import NODES_PER_READ, HistoryService
+from simulators.servers.latest import Latest
 from simulators.servers.outgoing import Outgoing
-from simulators.servers.queues import MarkingSubscriptions
-from simulators.servers.security import OneUser, certificate_in
+from simulators.servers.roles import Account, Accounts, Guard
+from simulators.servers.security import TrustedClients, certificate_in
+from simulators.servers.subscriptions import FedSubscriptions
 from simulators.servers.troubles import Troubles
 from simulators.servers.variables import NAMESPACE
 from simulators.servers.writes import OperatorWrites
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence, Set
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from simulators.instants import Instant, Value
-    from simulators.servers.fault_desk import FaultDesk
+    from simulators.instants import Instant
     from simulators.servers.variables import Variable
 
 APPLICATION_URI = "urn:fedbatch:simulator"
 KEPT_VALUES = 2_000_000
-"""Values of its history, about 60 bytes each."""
+"""Values of its history, about 32 bytes each."""
+INSTANTS_PER_FILED_PAGE = 10
+"""What a kill can take from the files."""
 SESSION_MS = 60_000
 """Longest time a session, with its queues, outlives its client's connection."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
-_GOOD = ua.StatusCode()
+
+
+class Desk(Protocol):
+    """An object with methods, for example the site's faults."""
+
+    async def build(self, server: Server, namespace: int, guard: Guard) -> None:
+        """Add it to a server that does not listen yet."""
 
 
 class EndpointTaken(FedbatchError):  # noqa: N818
@@ -58,18 +67,12 @@ class Endpoint:
     """0: any free port."""
     encrypted: bool = False
     """Only Basic256Sha256 with SignAndEncrypt; else only without security."""
-    user: str | None = None
-    """Name of the one user who may connect; None: anybody."""
-    password: str = field(default="", repr=False)
+    accounts: tuple[Account, ...] = ()
+    """Who may connect; none: anybody."""
     certificates: Path | None = None
     """Folder of the server's certificate and key; needed when encrypted."""
-
-
-class _Sent(ua.DataValue):  # type: ignore[misc]
-    """A value that nobody changes: asyncua's deep copy per item (20 us) is itself."""
-
-    def __deepcopy__(self, memo: object) -> _Sent:
-        return self
+    known_clients: bool = False
+    """Whether only clients are let in whose certificate is trusted; see security."""
 
 
 class FlatServer:
@@ -81,23 +84,31 @@ class FlatServer:
         variables: Sequence[Variable],
         *,
         keep: int = KEPT_VALUES,
+        history_in: Path | None = None,
     ) -> None:
-        """Serve `variables`; HistoryRead finds the last `keep` values, 0: none."""
+        """Serve `variables`.
+
+        Args:
+            endpoint: where.
+            variables: what.
+            keep: values that HistoryRead finds, the last ones; 0: none.
+            history_in: folder that keeps them; default: they end with the server.
+        """
         self._endpoint = endpoint
-        self.history = History(len(variables), keep)
+        self.variables = tuple(variables)
+        self._files = None if history_in is None else Files(history_in)
+        self.history = _history(keep, self._files)
         self.troubles: Troubles
         self._outgoing = Outgoing()
-        self.variables = tuple(variables)
-        users = OneUser(endpoint.user, endpoint.password) if endpoint.user else None
+        self._latest = Latest(self.variables)
+        self._process = np.array([variable.process for variable in variables], bool)
+        users = Accounts(endpoint.accounts) if endpoint.accounts else None
         self._server = Server(user_manager=users)
-        self._subscriptions: MarkingSubscriptions
+        self._guard = Guard(self._server)
+        self._subscriptions: FedSubscriptions
         self._space: Any = self._server.iserver.aspace
         self._nodes: list[Any] = []
         self._namespace = 0
-        self._process: set[Any] = set()
-        self._counted: tuple[Set[Any], int] = (frozenset(), 0)
-        self._types = [VARIANT[v.kind] for v in self.variables]
-        self._python = [PYTHON[v.kind] for v in self.variables]
 
     async def build(self) -> None:
         """Make the address space; values can be written from then on.
@@ -112,33 +123,32 @@ class FlatServer:
         server.set_endpoint(f"opc.tcp://{self._endpoint.host}:{self._endpoint.port}")
         server.iserver.max_session_timeout_ms = SESSION_MS
         server.iserver.allow_remote_admin = False
-        self._subscriptions = MarkingSubscriptions(server)
+        spans = [
+            0.0 if v.range is None else v.range[1] - v.range[0] for v in self.variables
+        ]
+        self._subscriptions = FedSubscriptions(server, self._latest, spans)
         server.iserver.subscription_service = self._subscriptions
         server.iserver.isession.subscription_service = self._subscriptions
         await self._secure()
         self._namespace = await server.register_namespace(NAMESPACE)
         builder = Builder(server, self._namespace, history=self.history.keeps)
         self._nodes = await builder.add(self.variables)
-        await self._serve_history()
-        self.troubles = Troubles(server, self._subscriptions, self._outgoing)
-        await self.troubles.build(self._namespace)
-        self._process = {
-            node
-            for node, variable in zip(self._nodes, self.variables, strict=True)
-            if variable.process
-        }
+        self._latest.places = {node: n for n, node in enumerate(self._nodes)}
         for node in self._nodes:
-            self._value_of(node).value = _Sent(
-                ua.Variant(None, ua.VariantType.Null),
-                ua.StatusCode(ua.StatusCodes.BadWaitingForInitialData),
+            self._space.set_attribute_value_callback(
+                node, ua.AttributeIds.Value, self._latest.read
             )
+        await self._serve_history()
+        self.troubles = Troubles(
+            server, self._subscriptions, self._outgoing, self._latest.places
+        )
+        await self.troubles.build(self._namespace, self._guard)
 
     async def _serve_history(self) -> None:
         """Answer HistoryRead, and say so where clients look."""
         iserver = self._server.iserver
-        places = {node: place for place, node in enumerate(self._nodes)}
         iserver.history_manager = HistoryService(
-            iserver, self.history, places, self._data_value
+            iserver, self.history, self._latest.places, self._latest.data_value
         )
         ids = ua.ObjectIds
         for node, variant in (
@@ -167,9 +177,10 @@ class FlatServer:
         writes = OperatorWrites(self._space, nodes, write)
         self._server.iserver.attribute_service = writes
 
-    async def offer(self, desk: FaultDesk) -> None:
-        """Add the plant's faults; call it after `build`."""
-        await desk.build(self._server, self._namespace)
+    async def offer(self, *desks: Desk) -> None:
+        """Add objects with methods; call it after `build`."""
+        for desk in desks:
+            await desk.build(self._server, self._namespace, self._guard)
 
     async def _secure(self) -> None:
         endpoint, server = self._endpoint, self._server
@@ -182,9 +193,14 @@ class FlatServer:
             )
             await server.load_certificate(certificate)
             await server.load_private_key(key)
+            if endpoint.known_clients:
+                folder = endpoint.certificates / "clients"
+                server.set_certificate_validator(TrustedClients(folder))
             policy = ua.SecurityPolicyType.Basic256Sha256_SignAndEncrypt
         server.set_security_policy([policy])
-        token = ua.UserNameIdentityToken if endpoint.user else ua.AnonymousIdentityToken
+        token = ua.AnonymousIdentityToken
+        if endpoint.accounts:
+            token = ua.UserNameIdentityToken
         server.set_identity_tokens([token])
 
     async def __aenter__(self) -> Self:
@@ -205,6 +221,9 @@ class FlatServer:
     async def __aexit__(self, *_: object) -> None:
         await self.troubles.end()
         await self._server.stop()
+        self.history.close_page()
+        if self._files is not None:
+            self._files.close()
 
     @property
     def url(self) -> str:
@@ -222,10 +241,7 @@ class FlatServer:
 
     def watched(self) -> int:
         """Return how many process variables connected clients monitor."""
-        watched = self._subscriptions.watched(self._connected())
-        if watched is not self._counted[0]:
-            self._counted = (watched, len(self._process & watched))
-        return self._counted[1]
+        return self._subscriptions.watched(self._connected(), self._process)
 
     def _connected(self) -> set[int]:
         listener = self._server.bserver
@@ -233,37 +249,22 @@ class FlatServer:
             {id(client.processor) for client in listener.clients} if listener else set()
         )
 
-    def _value_of(self, node: Any) -> Any:  # noqa: ANN401  asyncua's AttributeValue
-        return self._space[node].attributes[ua.AttributeIds.Value]
-
     async def write(self, instant: Instant) -> None:
         """Put values into their variables and into all queues, in order."""
         server = time.time_ns() // 1_000 + self._outgoing.skew_us
         dated = self._outgoing.skewed(instant)
         for going in self._outgoing.pass_on(dated):
-            await self._put(going, server)
-        self.history.add(dated, server)
+            columns = self._outgoing.shown(going.columns())
+            self._latest.take(columns, going.time, server)
+            self._subscriptions.take(columns, going.time, server)
+        self.history.add(dated.columns(), dated.time, server)
 
-    async def _put(self, instant: Instant, server: int) -> None:
-        statuses = instant.statuses or (0,) * len(instant.nodes)
-        for node, value, status in zip(
-            instant.nodes, instant.values, statuses, strict=True
-        ):
-            await self._space.write_attribute_value(
-                self._nodes[node],
-                ua.AttributeIds.Value,
-                self._data_value(node, Kept(instant.time, value, status, server)),
-            )
 
-    def _data_value(self, node: int, kept: Kept) -> _Sent:
-        return _Sent(
-            self._variant(node, kept.value),
-            ua.StatusCode(kept.status) if kept.status else _GOOD,
-            _EPOCH + timedelta(microseconds=kept.time),
-            _EPOCH + timedelta(microseconds=kept.server),
-        )
-
-    def _variant(self, node: int, value: Value) -> Any:  # noqa: ANN401  Variant
-        if value is None:
-            return ua.Variant(None, ua.VariantType.Null)
-        return ua.Variant(self._python[node](value), self._types[node])
+def _history(keep: int, files: Files | None) -> History:
+    """Return a history with what the files have of earlier runs."""
+    if files is None:
+        return History(keep)
+    history = History(keep, files, instants=INSTANTS_PER_FILED_PAGE)
+    for number, page in files.pages():
+        history.found(number, page)
+    return history

@@ -17,7 +17,7 @@ from asyncua.server.history import HistoryManager
 from simulators.servers.history import NOW_OR_NEVER, Span
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
     from asyncua.server.internal_server import InternalServer
 
@@ -28,7 +28,7 @@ NODES_PER_READ = 100
 VALUES_PER_ANSWER = 2_000
 """Values in one response over all its nodes; the rest waits behind continuation
 points. asyncua needs about 15 us to encode one, and nothing else runs meanwhile."""
-_POINT = struct.Struct("<qqqb")
+_POINT = struct.Struct("<qqqqb")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _US = timedelta(microseconds=1)
 _UNSET = -11_644_473_600_000_000
@@ -43,7 +43,7 @@ class HistoryService(HistoryManager):  # type: ignore[misc]
         self,
         iserver: InternalServer,
         history: History,
-        node_of: dict[Any, int],
+        node_of: Mapping[Any, int],
         data_value: Callable[[int, Kept], Any],
     ) -> None:
         """Serve `history`.
@@ -85,7 +85,7 @@ class HistoryService(HistoryManager):  # type: ignore[misc]
             return _refused(_CODES.BadHistoryOperationUnsupported)
         most = details.NumValuesPerNode or share
         try:
-            span, left = self._span(node, details, wanted.ContinuationPoint)
+            span, left = self._span(details, wanted.ContinuationPoint)
             if left >= 0:
                 most = min(most, left)
             found, more = self._history.read(node, span, min(most, share))
@@ -97,26 +97,25 @@ class HistoryService(HistoryManager):  # type: ignore[misc]
 
     def _span(
         self,
-        node: int,
         details: Any,  # noqa: ANN401
         point: bytes | None,
     ) -> tuple[Span, int]:
         """Return what to read, and how many values are left of NumValuesPerNode."""
         if point:
-            first, end, left, step = _POINT.unpack(point)
-            return Span(first, end, step), left
+            at, end, skip, left, step = _POINT.unpack(point)
+            return Span(at, end, step, skip), left
         start, end = _us(details.StartTime), _us(details.EndTime)
         most = details.NumValuesPerNode
         if (start == _UNSET) + (end == _UNSET) + (most == 0) > 1:
             raise ValueError("two of start, end and number of values are needed")
         left = most or -1
         if start == _UNSET:
-            return self._history.back(node, end, -NOW_OR_NEVER), left
+            return self._history.back(end, -NOW_OR_NEVER), left
         if end == _UNSET:
-            return self._history.ahead(node, start, NOW_OR_NEVER), left
+            return self._history.ahead(start, NOW_OR_NEVER), left
         if end < start:
-            return self._history.back(node, start, end), left
-        return self._history.ahead(node, start, end + (end == start)), left
+            return self._history.back(start, end), left
+        return self._history.ahead(start, end + (end == start)), left
 
     def _result(self, node: int, found: list[Kept], point: bytes | None) -> Any:  # noqa: ANN401
         result = ua.HistoryReadResult()
@@ -138,7 +137,7 @@ def _point(
     remaining = -1 if left < 0 else left - len(found)
     if more is None or (details.NumValuesPerNode and remaining == 0):
         return None
-    return _POINT.pack(more.first, more.end, remaining, more.step)
+    return _POINT.pack(more.at, more.end, more.skip, remaining, more.step)
 
 
 def _refused(code: int) -> Any:  # noqa: ANN401  HistoryReadResult

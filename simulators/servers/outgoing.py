@@ -10,6 +10,10 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+import numpy as np
+
+from simulators.instants import Columns
+
 if TYPE_CHECKING:
     from simulators.instants import Instant
 
@@ -22,6 +26,8 @@ class Outgoing:
         """How far the server's clock is ahead."""
         self.shuffle = 0
         """1 while instants change places two by two."""
+        self.hidden: frozenset[int] = frozenset()
+        """Places of variables that are not there."""
         self._held: Instant | None = None
 
     def skewed(self, instant: Instant) -> Instant:
@@ -38,3 +44,14 @@ class Outgoing:
         elif self.shuffle:
             going, self._held = [], instant
         return going
+
+    def shown(self, columns: Columns) -> Columns:
+        """Return the rows of variables that are there."""
+        if not self.hidden:
+            return columns
+        left = np.flatnonzero(~np.isin(columns.nodes, list(self.hidden)))
+        rows = {int(row): at for at, row in enumerate(left)}
+        texts = {rows[row]: t for row, t in columns.texts.items() if row in rows}
+        return Columns(
+            columns.nodes[left], columns.numbers[left], columns.statuses[left], texts
+        )

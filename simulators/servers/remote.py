@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from asyncua import Client, ua
 
 from shared.domain import FedbatchError, Unavailable
+from simulators.servers.batch_desk import OBJECT as BATCHES
 from simulators.servers.fault_desk import OBJECT
 from simulators.servers.variables import NAMESPACE
 
@@ -69,6 +70,24 @@ class Remote:
             raise PlantRefuses(
                 f"{node} = {value:g}: {_name(error)}; expected a setpoint, mode or "
                 "output of a vessel, within its range; outputs only in manual"
+            ) from error
+
+    async def batch(self, command: str, vessel: str) -> tuple[str, str]:
+        """Hold, restart or abort a vessel's batch; return its name and state then.
+
+        Raises:
+            PlantRefuses: there is no such vessel, or the state does not allow it.
+        """
+        batches = ua.NodeId(BATCHES, self._namespace)
+        name = self._client.get_node(ua.NodeId(f"{vessel}.BatchId", self._namespace))
+        try:
+            desk = self._client.get_node(batches)
+            state = await desk.call_method(f"{self._namespace}:{command}", vessel)
+            return str(await name.read_value()), str(state)
+        except ua.UaStatusCodeError as error:
+            raise PlantRefuses(
+                f"{command} {vessel}: {_name(error)}; expected a vessel of {self._url} "
+                "with a batch that runs (Hold, Abort) or is held (Restart, Abort)"
             ) from error
 
     async def _call(self, method: str, *given: Any) -> Any:  # noqa: ANN401

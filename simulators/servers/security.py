@@ -1,46 +1,64 @@
-"""Certificate and user of a simulated server."""
+"""Certificates of a simulated server and of its clients."""
 
 from __future__ import annotations
 
-import hmac
 import ipaddress
+import logging
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from asyncua.crypto.permission_rules import User, UserRole
-from asyncua.server.user_managers import UserManager
+from asyncua import ua
+from asyncua.common.utils import ServiceError
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import rsa
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
-if TYPE_CHECKING:
-    from asyncua.server.internal_server import InternalServer
-
+_log = logging.getLogger(__name__)
 VALID = timedelta(days=3650)
+_DER = serialization.Encoding.DER
 
 
-class OneUser(UserManager):  # type: ignore[misc]
-    """Lets one user in, by name and password, to read."""
+class ClientUntrusted(ServiceError):  # type: ignore[misc]  # noqa: N818
+    """A client's certificate that nobody has trusted."""
 
-    def __init__(self, name: str, password: str) -> None:
-        self._name = name.encode()
-        self._password = password.encode()
+    def __init__(self) -> None:
+        super().__init__(ua.StatusCodes.BadCertificateUntrusted)
 
-    def get_user(
-        self,
-        iserver: InternalServer,
-        username: str | None = None,
-        password: str | None = None,
-        certificate: object = None,
-    ) -> User | None:
-        """Return the user; None when name or password is wrong."""
-        del iserver, certificate
-        right = hmac.compare_digest((username or "").encode(), self._name)
-        right &= hmac.compare_digest((password or "").encode(), self._password)
-        return User(role=UserRole.User, name=username) if right else None
+
+class TrustedClients:
+    """Lets in clients whose certificate lies in `trusted/`; others' go to `rejected/`.
+
+    A person moves a certificate from one folder to the other; no restart is needed.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._trusted, self._rejected = folder / "trusted", folder / "rejected"
+        for one in (self._trusted, self._rejected):
+            one.mkdir(parents=True, exist_ok=True)
+
+    async def __call__(
+        self, certificate: x509.Certificate, application: object
+    ) -> None:
+        """Check a client's certificate.
+
+        Raises:
+            ClientUntrusted: it is not trusted, or not valid now.
+        """
+        del application
+        now, body = datetime.now(UTC), certificate.public_bytes(_DER)
+        valid = (
+            certificate.not_valid_before_utc <= now <= certificate.not_valid_after_utc
+        )
+        known = {path.read_bytes() for path in self._trusted.glob("*.der")}
+        if valid and body in known:
+            return
+        name = certificate.fingerprint(hashes.SHA256()).hex()[:16]
+        left = self._rejected / f"{name}.der"
+        left.write_bytes(body)
+        _log.warning("client refused: move %s to %s to trust it", left, self._trusted)
+        raise ClientUntrusted
 
 
 def certificate_in(folder: Path, application_uri: str, host: str) -> tuple[Path, Path]:

@@ -30,14 +30,16 @@ from typing import TYPE_CHECKING, Any
 from asyncua import ua
 
 from shared.domain import US_PER_S, FedbatchError
+from simulators.servers.roles import Role
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
     from asyncua import Server
 
     from simulators.servers.outgoing import Outgoing
-    from simulators.servers.queues import MarkingSubscriptions
+    from simulators.servers.roles import Guard
+    from simulators.servers.subscriptions import FedSubscriptions
 
 _log = logging.getLogger(__name__)
 
@@ -67,15 +69,19 @@ class Troubles:
     """Brings troubles upon one server."""
 
     def __init__(
-        self, server: Server, subscriptions: MarkingSubscriptions, outgoing: Outgoing
+        self,
+        server: Server,
+        subscriptions: FedSubscriptions,
+        outgoing: Outgoing,
+        places: Mapping[Any, int],
     ) -> None:
-        """Take a server that is built."""
+        """Take a server that is built; `places` are its variables' by NodeId."""
         self._server = server
         self._subscriptions = subscriptions
-        self._outgoing = outgoing
+        self._outgoing, self._places = outgoing, places
         self._tasks: dict[Trouble, asyncio.Task[None]] = {}
 
-    async def build(self, namespace: int) -> None:
+    async def build(self, namespace: int, guard: Guard) -> None:
         """Add the object and its method; the server does not listen yet."""
 
         def named(name: str) -> tuple[Any, Any]:
@@ -84,12 +90,13 @@ class Troubles:
 
         desk = await self._server.nodes.objects.add_object(*named(OBJECT))
         kinds = ua.VariantType.String, ua.VariantType.Double
-        await desk.add_method(
+        begin = await desk.add_method(
             *named(f"{OBJECT}.Begin"),
             self._called,
             [kinds[0], kinds[1], kinds[1], kinds[0]],
             [],
         )
+        guard.reserve(begin.nodeid, Role.ENGINEER)
         self._namespace = namespace
 
     async def _called(self, parent: Any, *given: Any) -> Any:  # noqa: ANN401
@@ -139,7 +146,7 @@ class Troubles:
     ) -> Callable[[], contextlib.AbstractContextManager[Callable[[], None]]]:
         if kind is Trouble.REMOVE:
             where = ua.NodeId(node, self._namespace)
-            if where not in self._server.iserver.aspace:
+            if where not in self._places or where not in self._server.iserver.aspace:
                 raise TroubleRefused(f"remove {node!r}: expected a variable's node")
             return lambda: self._without(where)
         if kind is Trouble.SKEW:
@@ -216,12 +223,14 @@ class Troubles:
     @contextlib.contextmanager
     def _without(self, node: Any) -> Iterator[Callable[[], None]]:  # noqa: ANN401
         space: Any = self._server.iserver.aspace
-        kept = space[node]
+        kept, outgoing = space[node], self._outgoing
         del space[node]
+        outgoing.hidden |= {self._places[node]}
         try:
             yield _nothing
         finally:
             space[node] = kept
+            outgoing.hidden -= {self._places[node]}
 
 
 _FLAGS = {

@@ -10,6 +10,7 @@ from simulators.tags import ASSAYS, CONTEXT, TAGS, Kind, Tag
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from simulators.site import Suite
     from simulators.units import Unit
 
 NAMESPACE = "urn:fedbatch:simulated-plant"
@@ -76,4 +77,13 @@ def of_plant(
     variables = [heartbeat(site)]
     for vessel in vessels:
         variables += of_vessel(site, area, vessel, tags)
+    return variables
+
+
+def of_site(site: str, area: str, suites: Sequence[Suite]) -> list[Variable]:
+    """Return the heartbeat, then the variables of each vessel of each suite in turn."""
+    variables = [heartbeat(site)]
+    for suite in suites:
+        for vessel in suite.vessels:
+            variables += of_vessel(site, area, vessel, suite.tags)
     return variables

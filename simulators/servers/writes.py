@@ -18,6 +18,7 @@ from asyncua.crypto.permission_rules import User, UserRole
 from asyncua.server.address_space import AttributeService
 
 from simulators.operators import WriteRefused
+from simulators.servers.roles import may_operate
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -53,6 +54,8 @@ class OperatorWrites(AttributeService):  # type: ignore[misc]
             if identifier is None or item.AttributeId != ua.AttributeIds.Value:
                 one = ua.WriteParameters(NodesToWrite=[item])
                 results += await super().write(one, user)
+            elif not may_operate(user):
+                results.append(ua.StatusCode(ua.StatusCodes.BadUserAccessDenied))
             else:
                 results.append(self._done(identifier, item.Value))
         return results

@@ -153,11 +153,11 @@ class InProcess:
         known = plant.laboratory.answers(plant.now)
         context = [plant.context(n) for n in range(len(plant.layout.vessels))]
         instants = self._publication.instants(
-            plant.now, plant.values.tolist(), context, plant.effects
+            plant.now, plant.values, context, plant.effects
         )
         for instant in (*map(self._publication.assays, known), *instants):
             self.readings += len(instant.nodes)
-            if instant.nodes:
+            if len(instant.nodes):
                 header = ReadingsHeader(Origin.LIVE, SERVER, "session", (1, 1), 1)
                 made = encode_readings(_block(instant, received), header)
                 self._tell(Message(*made))
@@ -189,16 +189,16 @@ class InProcess:
 
 
 def _block(instant: Instant, received: int) -> Block:
-    count = len(instant.nodes)
-    texts = [v if isinstance(v, str) else None for v in instant.values]
-    numbers = [np.nan if v is None or isinstance(v, str) else v for v in instant.values]
+    columns = instant.columns()
+    count = len(columns.nodes)
+    texts = [columns.texts.get(row) for row in range(count)]
     return Block(
-        tag=np.array(instant.nodes, np.int32) + 1,
+        tag=columns.nodes + 1,
         time=np.full(count, instant.time),
-        value=np.array(numbers, float),
-        status=np.array(instant.statuses or np.zeros(count), np.uint32),
+        value=columns.numbers,
+        status=columns.statuses,
         tie=np.zeros(count, np.int32),
         received=np.full(count, received),
         server=np.zeros(count, np.int32),
-        text=pa.array(texts, pa.string()) if any(texts) else None,
+        text=pa.array(texts, pa.string()) if columns.texts else None,
     )

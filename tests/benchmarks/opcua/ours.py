@@ -73,10 +73,13 @@ async def _no_log(_at: TopicPartition, _messages: Sequence[Message]) -> Position
     raise AssertionError("nothing is written here")
 
 
-def _collection(url: str, items: int, folder: Path) -> tuple[Collection, Sums]:
+def collection_of(
+    url: str, nodes: Sequence[str], folder: Path
+) -> tuple[Collection, Sums]:
+    """Return a collection of these nodes, and what it will come to."""
     server = Server(name="load", url=url, heartbeat=Heartbeat(id=_HEARTBEAT))
     wanted = [
-        Wanted(i + 1, f"ns=1;i={i + 1}", Report.EACH, 250, 100) for i in range(items)
+        Wanted(n, node, Report.EACH, 250, 100) for n, node in enumerate(nodes, start=1)
     ]
     plan = Plan(server, 1, tuple(wanted), {}, {})
     session = Session(
@@ -106,7 +109,8 @@ def _collection(url: str, items: int, folder: Path) -> tuple[Collection, Sums]:
 async def main(url: str, items: int, seconds: float) -> None:
     """Collect for a while."""
     with tempfile.TemporaryDirectory() as folder:
-        collection, sums = _collection(url, items, Path(folder))
+        nodes = [f"ns=1;i={n + 1}" for n in range(items)]
+        collection, sums = collection_of(url, nodes, Path(folder))
         task = asyncio.create_task(collection.run())
         await watch(sums, seconds)
         task.cancel()

@@ -18,10 +18,10 @@ from simulators import truth
 from simulators.instants import TICKS_AT_1970
 from simulators.loop import STATUS_FILE, Loop, Mode
 from simulators.outlet import Outlet
-from simulators.plant import Plant
 from simulators.servers.flat import Endpoint, FlatServer
 from simulators.servers.variables import HEARTBEAT, of_plant
 from simulators.settings import SimulatorSettings
+from simulators.site import Site
 from simulators.start import pace, start
 from tests.integration.simulators.listening import Listener, listening
 
@@ -45,7 +45,7 @@ def settings(folder: Path, **changes: Any) -> SimulatorSettings:
 class Running:
     """A loop at work with its neighbours."""
 
-    plant: Plant
+    plant: Site
     server: FlatServer
     loop: Loop
     truth: Path
@@ -78,7 +78,7 @@ async def running(
     nodes = [v.node for v in server.variables]
     with truth.Truth(given.data, clock(), nodes) as record:
         loop = Loop(
-            begun.plant,
+            begun.site,
             server,
             Outlet(server, record),
             pace=pace(given),
@@ -89,7 +89,7 @@ async def running(
         await loop.publish_first()
         task = asyncio.create_task(loop.run())
         try:
-            yield Running(begun.plant, server, loop, record.path, given.data)
+            yield Running(begun.site, server, loop, record.path, given.data)
         finally:
             task.cancel()
             await asyncio.wait([task])
@@ -232,13 +232,13 @@ async def test_a_live_plant_resumes_at_the_clock_and_skips_the_time_between(
     given = settings(tmp_path, history="PT10M")
     async with running(given, server) as sim, listening(sim.server.url) as client:
         await live(client, sim)
-    stopped, batch = sim.plant.now, sim.plant.context(0)
+    stopped, batch = sim.plant.now, sim.plant.suites[0].plant.context(0)
     later = stopped + 3_600 * SECOND + 123_456
     begun = start(given, later)
     assert begun.mode is Mode.LIVE
-    assert begun.plant.now == later // SECOND * SECOND
-    assert begun.hole == (stopped, begun.plant.now)
-    assert begun.plant.context(0) == batch
+    assert begun.site.now == later // SECOND * SECOND
+    assert begun.hole == (stopped, begun.site.now)
+    assert begun.site.suites[0].plant.context(0) == batch
 
 
 async def test_a_plant_stopped_while_catching_up_resumes_without_repeating(
@@ -256,7 +256,7 @@ async def test_a_plant_stopped_while_catching_up_resumes_without_repeating(
     )
     begun = start(given, clock())
     assert begun.mode is Mode.WAITING
-    assert begun.plant.now == last + 60 * SECOND
+    assert begun.site.now == last + 60 * SECOND
 
 
 async def test_history_is_not_told_to_a_client_that_lost_its_connection(

@@ -21,10 +21,11 @@ from simulators.faults import record
 from simulators.loop import STATE_FILE, Loop
 from simulators.outlet import Outlet
 from simulators.publication import BAD_NO_COMMUNICATION
+from simulators.servers.batch_desk import BatchDesk
 from simulators.servers.fault_desk import FaultDesk
 from simulators.servers.flat import Endpoint, FlatServer
 from simulators.servers.remote import PlantRefuses
-from simulators.servers.variables import of_plant
+from simulators.servers.variables import of_site
 from simulators.settings import SimulatorSettings
 from simulators.start import pace, start
 from simulators.storage import read_json
@@ -63,16 +64,22 @@ async def plant(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Live]
     scenario = folder / "one.yaml"
     scenario.write_text(SCENARIO)
     given = SimulatorSettings.model_validate(
-        {"data": folder, "vessels": 1, "history": "PT0S", "scenario": str(scenario)}
+        {
+            "data": folder,
+            "processes": "cho=1,ecoli=1",
+            "history": "PT0S",
+            "scenario": str(scenario),
+        }
     )
-    server = FlatServer(Endpoint(), of_plant("site", "area", given.vessel_names))
-    await server.build()
     begun = start(given, clock())
-    desk = FaultDesk(begun.plant)
-    await server.offer(desk)
-    server.accept(begun.plant.operate)
+    site = begun.site
+    server = FlatServer(Endpoint(), of_site("site", "area", site.suites))
+    await server.build()
+    desk = FaultDesk(site)
+    await server.offer(desk, BatchDesk(site))
+    server.accept(site.operate)
     loop = Loop(
-        begun.plant, server, Outlet(server, None), pace=pace(given), folder=folder,
+        site, server, Outlet(server, None), pace=pace(given), folder=folder,
         clock=clock, mode=begun.mode, desk=desk,
     )  # fmt: skip
     await loop.publish_first()
@@ -118,7 +125,7 @@ async def test_an_injected_trip_is_on_record_shown_and_cleared(plant: Live) -> N
         assert line["first_detectable_us"] - line["onset_us"] <= 2_000_000
         saved = read_json(plant.folder / STATE_FILE)
         assert saved is not None
-        assert name in {one["id"] for one in saved["plant"]["faults"]["all"]}
+        assert name in {one["id"] for one in saved["plants"][0]["faults"]["all"]}
         assert await call(client, "Clear", "BR101", "A06") == 1
         assert await active(client) == []
         await client.until(lambda: bool(client.received[-1][2] > 70))

@@ -13,7 +13,8 @@ from simulators import units
 from simulators.instants import TICKS_AT_1970, Instant
 from simulators.servers.address_space import NodeRefused
 from simulators.servers.flat import Endpoint, EndpointTaken, FlatServer
-from simulators.servers.queues import OVERFLOW
+from simulators.servers.notifications import OVERFLOW
+from simulators.servers.roles import Account
 from simulators.servers.security import certificate_in
 from simulators.servers.variables import Variable, of_plant
 from simulators.tags import Kind
@@ -219,7 +220,9 @@ async def test_sign_and_encrypt_with_a_user_lets_only_that_user_in(
     tmp_path: Path,
 ) -> None:
     guarded = Endpoint(
-        encrypted=True, user="collector", password="right", certificates=tmp_path
+        encrypted=True,
+        accounts=(Account("collector", "right"),),
+        certificates=tmp_path,
     )
     server = FlatServer(guarded, [A])
     await server.build()

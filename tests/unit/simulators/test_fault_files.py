@@ -8,6 +8,7 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 import pytest
 
 from simulators.faults import catalogue, record, scenario
@@ -256,14 +257,14 @@ def test_too_many_faults_are_refused() -> None:
 def test_the_last_line_of_a_fault_counts_and_a_cut_one_does_not(tmp_path: Path) -> None:
     made = injections("fault: S07, vessel: BR102, delay: PT1H")
     made.starts(START)
-    file = FaultRecord(tmp_path, made, seed=4)
-    file.write([])
+    file = FaultRecord(tmp_path)
+    file.write(made, 4, [])
     assert not file.path.exists()
-    file.write(made.news())
+    file.write(made, 4, made.news())
     with file.path.open("a") as cut:
         cut.write('{"id": "S07-BR1')
     made.beginning(START + 2 * HOUR)
-    file.write(made.news())
+    file.write(made, 4, made.news())
     found = record.read(file.path)
     assert list(found) == ["S07-BR102-1"]
     line = found["S07-BR102-1"]
@@ -279,7 +280,7 @@ def test_a_saved_plant_of_another_scenario_is_refused(tmp_path: Path) -> None:
     plain = SimulatorSettings.model_validate(given)
     begun = start(plain, START)
     state = {"version": 2, "live": True, "published_before": 0}
-    replace_json(tmp_path / "state.json", state | {"plant": begun.plant.to_json()})
+    replace_json(tmp_path / "state.json", state | {"plant": begun.site.to_json()[0]})
     path = tmp_path / "one.yaml"
     path.write_text("about: x\nfaults: [{fault: A06, vessel: BR101}]\n")
     other = SimulatorSettings.model_validate(given | {"scenario": str(path)})
@@ -288,7 +289,7 @@ def test_a_saved_plant_of_another_scenario_is_refused(tmp_path: Path) -> None:
 
 
 ROW = [1.0] * len(TAGS)
-WORDS = ("B-1", "Growth", "P", "C")
+WORDS = ("B-1", "Growth", "P", "C", "Running")
 
 
 def published(
@@ -306,9 +307,9 @@ def test_a_silent_vessel_is_announced_once_and_comes_back_whole() -> None:
     published(publication, START - 1, None, 3)
     told = published(publication, START, made.effects(START, START), 3)
     second = range(1 + WIDTH, 1 + 2 * WIDTH - len(ASSAYS))
-    bad = [n for n, s in zip(told.nodes, told.statuses or [], strict=True) if s]
-    assert bad == list(second)
-    assert set(told.statuses or ()) == {0, BAD_NO_COMMUNICATION}
+    columns = told.columns()
+    assert columns.nodes[columns.statuses != 0].tolist() == list(second)
+    assert set(columns.statuses.tolist()) == {0, BAD_NO_COMMUNICATION}
     still = published(publication, START + 1, made.effects(START, START + 1), 3)
     assert not set(still.nodes) & set(second)
     assert set(still.nodes) & {1, 1 + 2 * WIDTH}
@@ -322,13 +323,15 @@ def test_mere_silence_has_no_last_word_and_changes_in_it_are_told_after_it() -> 
     made = injections("fault: C01, vessel: BR101, magnitude: 0, duration: PT1M")
     made.starts(START)
     made.beginning(START)
-    publication = Publication(1, first=0)
-    published(publication, START - 1, None)
-    silent = published(publication, START, made.effects(START, START))
-    assert list(silent.nodes) == []
-    harvest = ("B-1", "Harvest", "P", "C")
-    (back,) = publication.instants(START + HOUR, [ROW], [harvest], None)
-    context = [n for n in back.nodes if n >= len(TAGS)]
+    publication = Publication(3, first=0)
+    published(publication, START - 1, None, 3)
+    silent = published(publication, START, made.effects(START, START), 3)
+    assert min(silent.nodes) >= WIDTH
+    harvest = ("B-1", "Harvest", "P", "C", "Running")
+    (back,) = publication.instants(
+        START + HOUR, [ROW] * 3, [harvest, WORDS, WORDS], None
+    )
+    context = [n for n in back.nodes if n % WIDTH >= len(TAGS)]
     assert context == [len(TAGS) + 1]
 
 
@@ -336,25 +339,25 @@ def test_a_calibrated_instrument_is_out_of_service_meanwhile() -> None:
     made = injections("fault: H02, vessel: BR101, duration: PT1M")
     made.starts(START)
     made.beginning(START)
-    instant = published(Publication(1, first=0), START, made.effects(START, START))
+    instant = published(Publication(3, first=0), START, made.effects(START, START), 3)
     at = list(instant.nodes).index(COLUMN["AIC-101.PV"])
-    assert instant.values[at] is None
-    assert instant.statuses is not None
-    assert instant.statuses[at] == BAD_OUT_OF_SERVICE
-    assert sum(status != 0 for status in instant.statuses) == 1
+    columns = instant.columns()
+    assert math.isnan(columns.numbers[at])
+    assert columns.statuses[at] == BAD_OUT_OF_SERVICE
+    assert (columns.statuses != 0).sum() == 1
 
 
 def test_a_flapping_tag_is_bad_for_half_of_each_period() -> None:
     made = injections("fault: C02, vessel: BR101")
     made.starts(START)
     made.beginning(START)
-    publication, seen = Publication(1, first=0), []
+    publication, seen = Publication(3, first=0), []
     for second in range(0, 240, 30):
         at = START + second * SECOND
-        instant = published(publication, at, made.effects(at, at))
+        instant = published(publication, at, made.effects(at, at), 3)
         place = list(instant.nodes).index(COLUMN["AIC-102.PV"])
-        seen.append(instant.values[place])
-    assert seen == [None, None, 1.0, 1.0] * 2
+        seen.append(math.isnan(instant.columns().numbers[place]))
+    assert seen == [True, True, False, False] * 2
 
 
 def test_a_vessel_with_a_wrong_clock_is_published_at_its_own_time() -> None:
@@ -362,9 +365,10 @@ def test_a_vessel_with_a_wrong_clock_is_published_at_its_own_time() -> None:
     made.starts(START)
     made.beginning(START)
     effects = made.effects(START, START)
-    common, apart = Publication(2, 0).instants(START, [ROW] * 2, [WORDS] * 2, effects)
+    common, apart = Publication(3, 0).instants(START, [ROW] * 3, [WORDS] * 3, effects)
     assert (common.time, apart.time) == (START, START - 30 * SECOND)
-    assert max(common.nodes) < WIDTH <= min(apart.nodes)
+    assert {n // WIDTH for n in common.nodes} == {0, 2}
+    assert {n // WIDTH for n in apart.nodes} == {1}
 
 
 def test_slow_instruments_are_published_once_in_each_period() -> None:
@@ -383,13 +387,13 @@ def test_an_assay_is_published_at_the_time_its_sample_was_drawn() -> None:
     assert instant.time == START
     assert list(instant.nodes) == list(range(1 + 2 * WIDTH - 8, 1 + 2 * WIDTH))
     before = publication.assays_unknown(START)
-    assert set(before.values) == {None}
+    assert np.isnan(before.columns().numbers).all()
     assert set(instant.nodes) < set(before.nodes)
 
 
 def test_the_record_is_json_that_any_tool_reads(tmp_path: Path) -> None:
     made = injections("fault: C01, vessel: BR101")
     made.starts(START)
-    FaultRecord(tmp_path, made, 1).write(made.news())
+    FaultRecord(tmp_path).write(made, 1, made.news())
     (line,) = (tmp_path / record.FILE).read_text().splitlines()
     assert json.loads(line)["fault"] == "C01"

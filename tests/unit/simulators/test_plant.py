@@ -33,7 +33,7 @@ class Run:
     """Readings, shape (k, tags)."""
     culture: np.ndarray
     """The truth, shape (k, 8)."""
-    context: list[tuple[str, str, str, str]]
+    context: list[tuple[str, str, str, str, str]]
     digest: str
     """SHA-256 of every reading at every step of two minutes."""
     balance: dict[str, tuple[float, float]]
@@ -222,7 +222,7 @@ def test_base_and_carbon_dioxide_are_never_given_together(batch: Run) -> None:
 
 
 def test_phases_come_in_the_order_of_the_recipe(batch: Run) -> None:
-    phases = [phase for _, phase, _, _ in batch.context]
+    phases = [words[1] for words in batch.context]
     order = [
         phase for n, phase in enumerate(phases) if n == 0 or phases[n - 1] != phase
     ]
@@ -235,7 +235,7 @@ def test_the_next_batch_has_the_next_number(batch: Run) -> None:
     ids = list(dict.fromkeys(batch_id for batch_id, *_ in batch.context))
     assert ids == ["CHO-2026-0001", "", "CHO-2026-0002"]
     between = next(c for c in batch.context if c[0] == "")
-    assert between == ("", "Clean", "", "")
+    assert between == ("", "Clean", "", "", "Idle")
 
 
 def test_readings_stay_inside_their_ranges(batch: Run) -> None:

@@ -36,7 +36,7 @@ def test_the_environment_is_read_and_misspelt_names_are_told(
     monkeypatch.setenv("FEDBATCH_SIMULATOR_USER", "collector")
     settings = SimulatorSettings.load()
     assert settings.catchup_step == timedelta(seconds=30)
-    assert endpoint(settings).password == "hidden"
+    assert endpoint(settings).accounts[0].password == "hidden"
     assert "hidden" not in repr(settings) + repr(endpoint(settings))
     monkeypatch.setenv("FEDBATCH_SIMULATOR_VESSEL", "3")
     with pytest.raises(SettingsInvalid, match="FEDBATCH_SIMULATOR_VESSELS"):

@@ -35,5 +35,5 @@ def test_a_saved_plant_of_other_settings_is_refused_by_name(tmp_path: Path) -> N
     with pytest.raises(StateOfAnotherPlant, match="ahead of the clock"):
         start(settings(tmp_path, seed=1), plant.now - SECOND)
     (tmp_path / STATE_FILE).write_text("{}")
-    with pytest.raises(StateOfAnotherPlant, match="version None: expected 2"):
+    with pytest.raises(StateOfAnotherPlant, match="version None: expected 3"):
         start(settings(tmp_path), clock())

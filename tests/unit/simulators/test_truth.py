@@ -8,7 +8,6 @@ import pytest
 
 from simulators import truth
 from simulators.instants import Instant
-from simulators.outlet import Changes
 from simulators.storage import FileDamaged, read_json, replace_json
 
 NODES = ["V1.A", "V1.B", "V1.Phase"]
@@ -75,13 +74,6 @@ def test_whatever_a_kill_cuts_off_the_instants_before_stay(tmp_path: Path) -> No
 def test_a_run_never_writes_over_the_record_of_another(tmp_path: Path) -> None:
     with truth.Truth(tmp_path, 17, NODES), pytest.raises(FileExistsError):
         truth.Truth(tmp_path, 17, NODES)
-
-
-def test_only_changes_of_a_changing_tag_are_worth_sending() -> None:
-    changes = Changes([True, False])
-    assert [changes.worth_sending(0, v) for v in (1.0, 1.0)] == [True, True]
-    seen = [changes.worth_sending(1, v) for v in (1.0, 1.0, 2.0, 1.0, 1.0)]
-    assert seen == [True, False, True, True, False]
 
 
 def test_a_replaced_file_is_the_new_one_and_floats_are_exact(tmp_path: Path) -> None:
