@@ -3,8 +3,8 @@
     python -m tests.benchmarks.opcua.vessels [VESSELS] [SECONDS]
 
 The plant runs as `python -m simulators`, in a process of its own; here is the
-collector's own session with a subscription on every tag. Prints one JSON object: CPU of the plant,
-readings that came, the largest delay, values lost in its queues, memory, time to start.
+collector's own session with a subscription on every tag. Prints one JSON object: CPU
+of the plant, readings that came, the largest delay, values lost in its queues, memory, time to start.
 """
 
 from __future__ import annotations

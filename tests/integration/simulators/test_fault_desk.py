@@ -15,7 +15,14 @@ import pytest
 import pytest_asyncio
 from asyncua import ua
 
-from deploy.command.faulting import Plant, cleared, injected, listed, written
+from deploy.command.faulting import (
+    Plant,
+    cleared,
+    commanded,
+    injected,
+    listed,
+    written,
+)
 from shared.domain import Unavailable
 from simulators.faults import record
 from simulators.loop import STATE_FILE, Loop
@@ -236,6 +243,26 @@ async def test_the_command_injects_lists_clears_and_writes(plant: Live) -> None:
     with pytest.raises(PlantRefuses, match="expected a setpoint, mode or output"):
         await written(there, "BR101.AIC-101.OUT", 1000.0)
     await written(there, "BR101.AIC-101.MODE", 1)
+
+
+async def test_a_batch_is_held_and_goes_on_and_its_state_follows(plant: Live) -> None:
+    there = Plant(plant.server.url)
+    async with listening(plant.server.url) as client:
+        nodes = ["BR102.State", "BR102.FIC-121.SP", "BR102.BatchId", "BR101.State"]
+        await client.subscribe(nodes, each=True)
+        said = await commanded(there, "Hold", "BR102")
+        assert said.startswith("BR102: batch ECOLI-")
+        assert said.endswith("is Held")
+        await client.until(lambda: client.of("BR102.State")[-1][2] == "Held")
+        with pytest.raises(PlantRefuses, match="BadInvalidState"):
+            await commanded(there, "Hold", "BR102")
+        with pytest.raises(PlantRefuses, match="BadInvalidArgument"):
+            await commanded(there, "Hold", "BR109")
+        assert await commanded(there, "Restart", "BR102") == said.replace(
+            "Held", "Running"
+        )
+        await client.until(lambda: client.of("BR102.State")[-1][2] == "Running")
+        assert {row[2] for row in client.of("BR101.State")} == {"Running"}
 
 
 async def test_a_plant_that_is_not_there_is_unavailable() -> None:

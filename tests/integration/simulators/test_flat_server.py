@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -14,7 +15,7 @@ from simulators.instants import TICKS_AT_1970, Instant
 from simulators.servers.address_space import NodeRefused
 from simulators.servers.flat import Endpoint, EndpointTaken, FlatServer
 from simulators.servers.notifications import OVERFLOW
-from simulators.servers.roles import Account
+from simulators.servers.roles import Account, Role
 from simulators.servers.security import certificate_in
 from simulators.servers.variables import Variable, of_plant
 from simulators.tags import Kind
@@ -216,31 +217,47 @@ async def test_a_node_that_exists_is_refused_and_a_taken_port_named(
             raise AssertionError("it listened")
 
 
-async def test_sign_and_encrypt_with_a_user_lets_only_that_user_in(
+async def test_sign_and_encrypt_let_in_known_users_and_clients_by_their_roles(
     tmp_path: Path,
 ) -> None:
     guarded = Endpoint(
         encrypted=True,
-        accounts=(Account("collector", "right"),),
+        accounts=(Account("hand", "right"), Account("eye", "see", Role.READER)),
         certificates=tmp_path,
+        known_clients=True,
     )
-    server = FlatServer(guarded, [A])
+    server = FlatServer(guarded, [replace(A, writable=True)])
     await server.build()
+    written: list[float] = []
+    server.accept(lambda _, value: written.append(value))
     await server.write(Instant(T0, [0], [4.5]))
     certificate, key = certificate_in(
         tmp_path / "client", "urn:fedbatch:simulator", "127.0.0.1"
     )
     policy = f"Basic256Sha256,SignAndEncrypt,{certificate},{key}"
+    hand = {"user": "hand", "password": "right", "policy": policy}
     async with server:
-        async with listening(
-            server.url, user="collector", password="right", policy=policy
-        ) as client:
-            assert await client.node("V1.A").read_value() == 4.5
-        with pytest.raises(ua.UaStatusCodeError):
-            async with listening(
-                server.url, user="collector", password="wrong", policy=policy
-            ):
-                raise AssertionError("it connected")
         with pytest.raises(ua.UaError):
-            async with listening(server.url, user="collector", password="right"):
+            async with listening(server.url, **hand):
+                raise AssertionError("an unknown client connected")
+        (left,) = (tmp_path / "clients" / "rejected").iterdir()
+        left.rename(tmp_path / "clients" / "trusted" / left.name)
+        async with listening(server.url, **hand) as client:
+            assert await client.node("V1.A").read_value() == 4.5
+            await client.node("V1.A").write_value(6.0)
+            troubles = client.node("Communication")
+            begin = f"{client.namespace}:Begin"
+            await troubles.call_method(begin, "stall", 0.01, 0.0, "")
+        eye = {"user": "eye", "password": "see", "policy": policy}
+        async with listening(server.url, **eye) as client:
+            assert await client.node("V1.A").read_value() == 4.5
+            with pytest.raises(ua.uaerrors.BadUserAccessDenied):
+                await client.node("V1.A").write_value(7.0)
+            with pytest.raises(ua.uaerrors.BadUserAccessDenied):
+                await client.node("Communication").call_method(
+                    begin, "stall", 0.01, 0.0, ""
+                )
+        with pytest.raises(ua.UaStatusCodeError):
+            async with listening(server.url, **{**hand, "password": "wrong"}):
                 raise AssertionError("it connected")
+    assert written == [6.0]
