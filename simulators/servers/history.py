@@ -52,6 +52,8 @@ class Span:
     """1: from old to new; -1: back."""
     skip: int = 0
     """Values at `at` that were read already."""
+    begun: bool = False
+    """Whether values before `at` were read already."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,7 +213,7 @@ class History:
         Raises:
             LookupError: the span goes on in what is no longer kept.
         """
-        if span.skip and span.at <= self._gone:
+        if span.begun and span.at <= self._gone:
             raise LookupError(f"time {span.at}: kept after {self._gone}")
         wanted = most + span.skip + 1
         found = self._rows_of(node, span, wanted)
@@ -220,7 +222,7 @@ class History:
             return taken, None
         at = found[span.skip + most].time
         skip = sum(one.time == at for one in found[: span.skip + most])
-        return taken, Span(at, span.end, span.step, skip)
+        return taken, Span(at, span.end, span.step, skip, begun=True)
 
     def _rows_of(self, node: int, span: Span, wanted: int) -> list[Kept]:
         """Return at least `wanted` rows of a span in order, if there are so many."""

@@ -103,7 +103,7 @@ class HistoryService(HistoryManager):  # type: ignore[misc]
         """Return what to read, and how many values are left of NumValuesPerNode."""
         if point:
             at, end, skip, left, step = _POINT.unpack(point)
-            return Span(at, end, step, skip), left
+            return Span(at, end, step, skip, begun=True), left
         start, end = _us(details.StartTime), _us(details.EndTime)
         most = details.NumValuesPerNode
         if (start == _UNSET) + (end == _UNSET) + (most == 0) > 1:
