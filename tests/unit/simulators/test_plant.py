@@ -141,7 +141,8 @@ def test_a_vessel_has_thirty_core_tags_more_if_well_equipped_and_context() -> No
     assert len(CORE) == 30
     assert TAGS[:30] == CORE
     assert len({tag.name for tag in (*TAGS, *ASSAYS)}) == len(TAGS) + len(ASSAYS)
-    assert [tag.name for tag in CONTEXT] == ["BatchId", "Phase", "Product", "Client"]
+    context = ["BatchId", "Phase", "Product", "Client", "State"]
+    assert [tag.name for tag in CONTEXT] == context
     changing = {tag.name for tag in TAGS if not tag.each}
     assert "LSH-101.PV" in changing
     assert {t.name for t in TAGS if t.part == "SP" and t.writable} <= changing
