@@ -14,6 +14,7 @@ from simulators.outlet import Outlet
 from simulators.servers.batch_desk import BatchDesk
 from simulators.servers.fault_desk import FaultDesk
 from simulators.servers.flat import FlatServer
+from simulators.servers.lads import LadsProfile
 from simulators.servers.variables import of_site
 from simulators.settings import SimulatorSettings
 from simulators.start import endpoint, pace, start
@@ -41,8 +42,10 @@ async def main(settings: ServiceSettings) -> None:
         history_in=settings.data / "history" if settings.keep_on_disk else None,
     )
     await server.build()
-    desk = FaultDesk(site)
-    await server.offer(desk, BatchDesk(site))
+    desk, batches = FaultDesk(site), BatchDesk(site)
+    await server.offer(desk, batches)
+    if settings.lads:
+        await server.show_lads(LadsProfile(batches, site.operate))
     server.accept(site.operate)
     with contextlib.ExitStack() as stack:
         truth = None

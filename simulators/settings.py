@@ -13,7 +13,7 @@ from pydantic_settings import SettingsConfigDict
 
 from shared.settings import ServiceSettings
 from simulators.organisms import ORGANISMS, organism
-from simulators.playback.recording import Format
+from simulators.playback.mapping import Mapping, Time, read_mapping
 from simulators.tags import CORE, Tag
 
 MOST_VESSELS = 10_000
@@ -43,6 +43,8 @@ class SimulatorSettings(ServiceSettings):
     place of `vessels` and `process`."""
     instruments: Literal["all", "core"] = "all"
     """`core`: only what any fed-batch vessel has, 30 tags."""
+    lads: bool = False
+    """Show the plant as OPC 30500 (LADS) devices too, beside the flat profile."""
     seed: int = Field(default=1, ge=0, lt=2**31)
     """The same seed and start give the same plant."""
     history: timedelta = timedelta(days=3)
@@ -128,13 +130,16 @@ class PlaybackSettings(SimulatorSettings):
     """A recorded run that is served as if it happened; see simulators.playback."""
 
     file: Path
-    """CSV with a header, or Parquet: one row per instant."""
+    """CSV with a header, or Parquet; wide, or long with a `mapping`."""
     time_column: str = "time"
     time_unit: Literal["date", "s", "min", "h"] = "date"
     """`date`: ISO 8601; else a count since the start of the run."""
     zone: str = ""
     """IANA zone of dates that name none; default: such dates are refused."""
     delimiter: str = ","
+    mapping: Path | None = None
+    """YAML file that says how `file` is laid out, in place of the four settings above
+    and `columns`; see playback.mapping."""
     columns: str = Field(default="", pattern=r"^$|^[^=;]+=[^=;]+(;[^=;]+=[^=;]+)*$")
     """`column=node;column=node`; default: every column under its own name."""
     speed: float = Field(default=1.0, ge=0.0)
@@ -143,15 +148,19 @@ class PlaybackSettings(SimulatorSettings):
     """Move the recorded times to now (see playback.player); else keep them."""
 
     @property
-    def format(self) -> Format:
-        """Return how the file is laid out."""
+    def layout(self) -> Mapping:
+        """Return how the file is laid out.
+
+        Raises:
+            FileInvalid: the mapping is not there, or wrong.
+        """
+        if self.mapping is not None:
+            return read_mapping(self.mapping)
         pairs = (pair.partition("=") for pair in self.columns.split(";") if pair)
-        return Format(
-            time_column=self.time_column,
-            time_unit=self.time_unit,
-            zone=self.zone,
+        return Mapping(
+            time=Time(column=self.time_column, unit=self.time_unit, zone=self.zone),
             delimiter=self.delimiter,
-            columns={column: node for column, _, node in pairs} or None,
+            tags={node: column for column, _, node in pairs},
         )
 
 

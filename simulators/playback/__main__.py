@@ -30,7 +30,7 @@ async def main(settings: ServiceSettings) -> None:
     """Play the recording, then serve its last values until cancelled."""
     assert isinstance(settings, PlaybackSettings)  # noqa: S101  given by `load` below
     settings.data.mkdir(parents=True, exist_ok=True)
-    recording = read(settings.file, settings.format)
+    recording = read(settings.file, settings.layout)
     served = variables(recording, settings.site, settings.area)
     server = FlatServer(endpoint(settings), served, keep=settings.keep)
     await server.build()

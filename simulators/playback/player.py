@@ -12,18 +12,22 @@ import logging
 from typing import TYPE_CHECKING
 
 from shared.domain import US_PER_S
-from simulators.instants import Instant
+from simulators.instants import BAD, Instant
 from simulators.loop import HALF, STATUS_FILE
+from simulators.playback.mapping import unit_of
 from simulators.playback.recording import RecordingInvalid
 from simulators.servers.variables import HEARTBEAT, Variable, heartbeat
 from simulators.storage import replace_json
+from simulators.tags import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
     from simulators.audience import Audience
+    from simulators.instants import Value
     from simulators.outlet import Outlet
+    from simulators.playback.mapping import Place
     from simulators.playback.recording import Recording
     from simulators.servers.flat import FlatServer
 
@@ -32,13 +36,47 @@ _log = logging.getLogger(__name__)
 
 def variables(recording: Recording, site: str, area: str) -> list[Variable]:
     """Return the heartbeat, then one variable per column."""
+    places = recording.places or (None,) * len(recording.nodes)
     return [
         heartbeat(site),
         *(
-            Variable(node=node, path=(site, area, *node.split(".")), kind=kind)
-            for node, kind in zip(recording.nodes, recording.kinds, strict=True)
+            _variable(node, (site, area, *node.split(".")), kind, place)
+            for node, kind, place in zip(
+                recording.nodes, recording.kinds, places, strict=True
+            )
         ),
     ]
+
+
+def _variable(
+    node: str, path: tuple[str, ...], kind: Kind, place: Place | None
+) -> Variable:
+    if place is None or kind is not Kind.DOUBLE:
+        return Variable(node=node, path=path, kind=kind)
+    span = None
+    if place.low is not None and place.high is not None:
+        span = (place.low, place.high)
+    return Variable(node, path, kind, unit=unit_of(place), range=span)
+
+
+def published(
+    recording: Recording, row: int
+) -> tuple[list[int], list[Value], list[int]]:
+    """Return what a row publishes: columns, values, StatusCodes.
+
+    A cell without a value is published only with a Bad status; then it is null.
+    """
+    columns: list[int] = []
+    values: list[Value] = []
+    statuses: list[int] = []
+    for at, column in enumerate(recording.columns):
+        status = recording.statuses[at][row] if recording.statuses else None
+        bad = status is not None and status >= BAD
+        if column[row] is not None or bad:
+            columns.append(at)
+            values.append(None if bad else column[row])
+            statuses.append(status or 0)
+    return columns, values, statuses
 
 
 def source_times(
@@ -109,12 +147,8 @@ class Player:
         return self._server.fullest() > HALF
 
     def _instant(self, row: int, time: int) -> Instant:
-        cells = [
-            (node, column[row])
-            for node, column in zip(self._columns, self._recording.columns, strict=True)
-            if column[row] is not None
-        ]
-        return Instant(time, [node for node, _ in cells], [value for _, value in cells])
+        columns, values, statuses = published(self._recording, row)
+        return Instant(time, [self._columns[at] for at in columns], values, statuses)
 
     async def _idle(self, state: str, row: int, until: int = 0) -> None:
         """Beat and tell once a second; sleep until `until`, at most 50 ms."""

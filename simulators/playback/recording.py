@@ -1,8 +1,13 @@
-"""Reads a recorded run: a wide CSV or Parquet file, one row per instant."""
+"""Reads a recorded run: CSV or Parquet, wide (row: instant) or long (row: value).
+
+A wide file's rows are in ascending time; a long one's may stand in any order, for
+example series by series.
+"""
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
@@ -12,10 +17,11 @@ import pyarrow as pa
 from pyarrow import csv, parquet
 
 from shared.domain import FedbatchError
+from simulators.playback.mapping import Mapping, Place
 from simulators.tags import Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
     from pathlib import Path
 
     from simulators.instants import Value
@@ -42,100 +48,199 @@ class Recording:
     """Double or String, one per node."""
     columns: tuple[Sequence[Value], ...]
     """Cells per node, one per row; None where the file has none."""
+    statuses: tuple[Sequence[int | None], ...] = ()
+    """StatusCodes per node, one per row; None: as if there were none. Empty: none."""
+    places: tuple[Place, ...] = ()
+    """What the mapping says about each node; empty: nothing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Format:
-    """How a file is laid out."""
+class _Table:
+    """A file's columns, and where its rows stand in it."""
 
-    time_column: str = "time"
-    time_unit: str = "date"
-    """`date`: ISO 8601; else a count of `s`, `min` or `h` since the start."""
-    zone: str = ""
-    """IANA zone of dates that name none; empty: such dates are refused."""
-    delimiter: str = ","
-    """Of a CSV file."""
-    columns: Mapping[str, str] | None = None
-    """Column -> node identifier; None: every column under its own name."""
+    path: Path
+    columns: Any
+    """pyarrow.Table."""
+    above: int | None
+    """Lines above the first row of a CSV file; None: rows have no lines."""
+
+    def where(self, row: int) -> str:
+        """Return what to call a row, counted from 0, in a message."""
+        if self.above is None:
+            return f"{self.path}: row {row + 1}"
+        return f"{self.path}:{self.above + row + 1}"
+
+    def cells(self, name: str) -> list[Any]:
+        """Return a column.
+
+        Raises:
+            RecordingInvalid: there is none.
+        """
+        if name not in self.columns.column_names:
+            raise RecordingInvalid(
+                f"{self.path}: no column {name!r}; "
+                f"expected one of {self.columns.column_names}"
+            )
+        cells: list[Any] = self.columns[name].to_pylist()
+        return cells
 
 
-def read(path: Path, layout: Format) -> Recording:
+def read(path: Path, mapping: Mapping) -> Recording:
     """Return the run in `path`.
 
     Raises:
         RecordingInvalid: a column is missing or empty, a time is naive, not a time or
-            earlier than the one before, or the file cannot be read.
+            earlier than the one before, a status is unknown, or the file cannot be
+            read.
     """
-    table = _table(path, layout)
-    names = layout.columns or {
-        name: name for name in table.column_names if name and name != layout.time_column
-    }
-    for name in (layout.time_column, *names):
-        if name not in table.column_names:
-            raise RecordingInvalid(
-                f"{path}: no column {name!r}; expected one of {table.column_names}"
-            )
-    if table.num_rows == 0:
+    table = _table(path, mapping)
+    if table.columns.num_rows == 0:
         raise RecordingInvalid(f"{path}: expected at least one row, found none")
-    times = _times(path, table[layout.time_column].to_pylist(), layout)
-    columns = tuple(_cells(table[name]) for name in names)
+    times = _times(table, mapping)
+    if mapping.long is None:
+        return _wide(table, mapping, times)
+    return _long(table, mapping, times)
+
+
+def _wide(table: _Table, mapping: Mapping, times: list[int]) -> Recording:
+    for row in range(1, len(times)):
+        if times[row] < times[row - 1]:
+            raise RecordingInvalid(
+                f"{table.where(row)}: its time is earlier than the row before"
+            )
+    names = [n for n in table.columns.column_names if n and n != mapping.time.column]
+    places = mapping.places() or {name: Place(column=name) for name in names}
+    columns = tuple(
+        [_cell(cell) for cell in table.cells(place.column)] for place in places.values()
+    )
+    statuses = tuple(_statuses(table, mapping, one.status) for one in places.values())
     return Recording(
         times=times,
-        dated=layout.time_unit == "date",
-        nodes=tuple(names.values()),
+        dated=mapping.time.unit == "date",
+        nodes=tuple(places),
         kinds=tuple(_kind(column) for column in columns),
         columns=columns,
+        statuses=statuses,
+        places=tuple(places.values()),
     )
 
 
-def _table(path: Path, layout: Format) -> Any:  # noqa: ANN401  pyarrow.Table
+def _long(table: _Table, mapping: Mapping, times: list[int]) -> Recording:
+    """Return a long file as a wide one.
+
+    It has a row for each time, and one more for each further value that a series has at
+    that time.
+    """
+    assert mapping.long is not None  # noqa: S101  asked by `read`
+    series = [str(name) for name in table.cells(mapping.long.tag)]
+    known = set(series)
+    places = mapping.places() or {n: Place(column=n) for n in dict.fromkeys(series)}
+    for place in places.values():
+        if place.column not in known:
+            some = ", ".join(sorted(known)[:20])
+            raise RecordingInvalid(
+                f"{table.path}: no series {place.column!r}; expected one of {some}"
+            )
+    seen: Counter[tuple[str, int]] = Counter()
+    keys = []
+    for name, time in zip(series, times, strict=True):
+        keys.append((time, seen[name, time]))
+        seen[name, time] += 1
+    rows = {key: row for row, key in enumerate(sorted(set(keys)))}
+    values = [_cell(cell) for cell in table.cells(mapping.long.value)]
+    codes = _statuses(table, mapping, mapping.long.status)
+    at = {place.column: place_of for place_of, place in enumerate(places.values())}
+    columns: list[list[Value]] = [[None] * len(rows) for _ in places]
+    statuses: list[list[int | None]] = [[None] * len(rows) for _ in places]
+    for name, key, value, code in zip(series, keys, values, codes, strict=True):
+        if name in at:
+            columns[at[name]][rows[key]] = value
+            statuses[at[name]][rows[key]] = code
+    return Recording(
+        times=[time for time, _ in rows],
+        dated=mapping.time.unit == "date",
+        nodes=tuple(places),
+        kinds=tuple(_kind(column) for column in columns),
+        columns=tuple(columns),
+        statuses=tuple(statuses),
+        places=tuple(places.values()),
+    )
+
+
+def _table(path: Path, mapping: Mapping) -> _Table:
     try:
         if path.suffix == ".parquet":
-            return parquet.read_table(path)
-        dates = {layout.time_column: pa.string()} if layout.time_unit == "date" else {}
-        return csv.read_csv(
+            return _Table(path, parquet.read_table(path), None)
+        texts = [mapping.time.column] if mapping.time.unit == "date" else []
+        texts += [p.status for p in mapping.places().values() if p.status]
+        if mapping.long is not None:
+            texts += [mapping.long.tag, mapping.long.status]
+        above = mapping.skip_above_header
+        table = csv.read_csv(
             path,
-            parse_options=csv.ParseOptions(delimiter=layout.delimiter),
+            read_options=csv.ReadOptions(
+                encoding=mapping.encoding,
+                skip_rows=above,
+                skip_rows_after_names=mapping.skip_below_header,
+            ),
+            parse_options=csv.ParseOptions(delimiter=mapping.delimiter),
             convert_options=csv.ConvertOptions(
-                column_types=dates, strings_can_be_null=True
+                column_types=dict.fromkeys(filter(None, texts), pa.string()),
+                strings_can_be_null=True,
+                decimal_point=mapping.decimal,
             ),
         )
+        return _Table(path, table, above + 1 + mapping.skip_below_header)
     except (OSError, pa.ArrowInvalid) as error:
         raise RecordingInvalid(
             f"{path}: expected CSV with a header, or Parquet: {error}"
         ) from error
 
 
-def _times(path: Path, cells: list[Any], layout: Format) -> list[int]:
+def _times(table: _Table, mapping: Mapping) -> list[int]:
     times: list[int] = []
-    for row, cell in enumerate(cells, start=1):
+    for row, cell in enumerate(table.cells(mapping.time.column)):
         try:
-            time = _time(cell, layout)
+            times.append(_time(cell, mapping))
         except (TypeError, ValueError) as error:
             raise RecordingInvalid(
-                f"{path}: row {row}, column {layout.time_column!r}: {error}"
+                f"{table.where(row)}: column {mapping.time.column!r}: {error}"
             ) from error
-        if times and time < times[-1]:
-            raise RecordingInvalid(
-                f"{path}: row {row}: {cell} is earlier than the row before"
-            )
-        times.append(time)
     return times
 
 
-def _time(cell: Any, layout: Format) -> int:  # noqa: ANN401  a cell of any type
-    if layout.time_unit != "date":
-        return round(float(cell) * SCALE_US[layout.time_unit])
-    moment = cell if isinstance(cell, datetime) else datetime.fromisoformat(str(cell))
+def _time(cell: Any, mapping: Mapping) -> int:  # noqa: ANN401  a cell of any type
+    how = mapping.time
+    if how.unit != "date":
+        return round(float(cell) * SCALE_US[how.unit])
+    if isinstance(cell, datetime):
+        moment = cell
+    elif how.pattern:
+        moment = datetime.strptime(str(cell), how.pattern)  # noqa: DTZ007  zone below
+    else:
+        moment = datetime.fromisoformat(str(cell))
     if moment.tzinfo is None:
-        if not layout.zone:
+        if not how.zone:
             raise ValueError(f"{cell}: expected a time with a zone, or a zone setting")
-        moment = moment.replace(tzinfo=ZoneInfo(layout.zone))
+        moment = moment.replace(tzinfo=ZoneInfo(how.zone))
     return (moment - _EPOCH) // _US
 
 
-def _cells(column: Any) -> list[Value]:  # noqa: ANN401  pyarrow.ChunkedArray
-    return [_cell(cell) for cell in column.to_pylist()]
+def _statuses(table: _Table, mapping: Mapping, name: str) -> list[int | None]:
+    """Return the StatusCodes in a column; without a column none."""
+    if not name:
+        return [None] * int(table.columns.num_rows)
+    codes: list[int | None] = []
+    for row, cell in enumerate(table.cells(name)):
+        word = "" if cell is None else str(cell).strip()
+        code = mapping.status(word) if word else None
+        if word and code is None:
+            raise RecordingInvalid(
+                f"{table.where(row)}: column {name!r}: {word}: expected a StatusCode "
+                "or a word of `statuses` in the mapping"
+            )
+        codes.append(code)
+    return codes
 
 
 def _cell(cell: Any) -> Value:  # noqa: ANN401  a cell of any type

@@ -80,7 +80,7 @@ class Builder:
             )
         if variable.unit is not None:
             await self._property(
-                node, "EngineeringUnits", _unit(variable.unit),
+                node, "EngineeringUnits", euinformation(variable.unit),
                 ua.ObjectIds.EUInformation,
             )  # fmt: skip
         return node
@@ -170,7 +170,8 @@ def _variable_attributes(
     return attributes
 
 
-def _unit(unit: Unit) -> Any:  # noqa: ANN401  EUInformation
+def euinformation(unit: Unit) -> Any:  # noqa: ANN401  EUInformation
+    """Return a unit as OPC UA Part 8 has it."""
     return ua.EUInformation(
         NamespaceUri=unit.namespace,
         UnitId=unit.unit_id,

@@ -32,10 +32,11 @@ from simulators.servers.variables import NAMESPACE
 from simulators.servers.writes import OperatorWrites
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from simulators.instants import Instant
+    from simulators.servers.lads import LadsProfile
     from simulators.servers.variables import Variable
 
 APPLICATION_URI = "urn:fedbatch:simulator"
@@ -109,6 +110,7 @@ class FlatServer:
         self._space: Any = self._server.iserver.aspace
         self._nodes: list[Any] = []
         self._namespace = 0
+        self._lads: LadsProfile | None = None
 
     async def build(self) -> None:
         """Make the address space; values can be written from then on.
@@ -134,10 +136,7 @@ class FlatServer:
         builder = Builder(server, self._namespace, history=self.history.keeps)
         self._nodes = await builder.add(self.variables)
         self._latest.places = {node: n for n, node in enumerate(self._nodes)}
-        for node in self._nodes:
-            self._space.set_attribute_value_callback(
-                node, ua.AttributeIds.Value, self._latest.read
-            )
+        self._show(self._nodes)
         await self._serve_history()
         self.troubles = Troubles(
             server, self._subscriptions, self._outgoing, self._latest.places
@@ -170,12 +169,29 @@ class FlatServer:
             write: takes a node's identifier and a number, or raises WriteRefused.
         """
         nodes = {
-            node: variable.node
-            for node, variable in zip(self._nodes, self.variables, strict=True)
-            if variable.writable
+            node: self.variables[place].node
+            for node, place in self._latest.places.items()
+            if self.variables[place].writable
         }
         writes = OperatorWrites(self._space, nodes, write)
         self._server.iserver.attribute_service = writes
+
+    async def show_lads(self, profile: LadsProfile) -> None:
+        """Add the same variables as LADS devices; after `build`, before `accept`."""
+        profile.history = self.history.keeps
+        await profile.build(self._server, self._namespace, self._guard, self.variables)
+        of = {variable.node: place for place, variable in enumerate(self.variables)}
+        places = {node: of[shown] for node, shown in profile.aliases.items()}
+        self._latest.places.update(places)
+        self._show(places)
+        self._lads = profile
+
+    def _show(self, nodes: Iterable[Any]) -> None:
+        """Let nodes show what the latest values of their places are."""
+        for node in nodes:
+            self._space.set_attribute_value_callback(
+                node, ua.AttributeIds.Value, self._latest.read
+            )
 
     async def offer(self, *desks: Desk) -> None:
         """Add objects with methods; call it after `build`."""
@@ -257,6 +273,8 @@ class FlatServer:
             columns = self._outgoing.shown(going.columns())
             self._latest.take(columns, going.time, server)
             self._subscriptions.take(columns, going.time, server)
+            if self._lads is not None:
+                await self._lads.follow(columns)
         self.history.add(dated.columns(), dated.time, server)
 
 

@@ -15,7 +15,7 @@ from simulators.servers.history import Kept
 from simulators.servers.notifications import STRING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Sequence
 
     from simulators.servers.variables import Variable
 
@@ -38,7 +38,7 @@ class Latest:
         self._time = np.zeros(count, np.int64)
         self._server = np.zeros(count, np.int64)
         self._text: dict[int, str] = {}
-        self.places: Mapping[Any, int] = {}
+        self.places: dict[Any, int] = {}
         """By NodeId."""
 
     def take(self, columns: Columns, time: int, server: int) -> None:

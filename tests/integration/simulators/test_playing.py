@@ -11,8 +11,9 @@ from pathlib import Path
 from simulators import truth
 from simulators.audience import Audience
 from simulators.outlet import Outlet
+from simulators.playback.mapping import Mapping, Time
 from simulators.playback.player import Player, variables
-from simulators.playback.recording import Format, read
+from simulators.playback.recording import read
 from simulators.servers.flat import Endpoint, FlatServer
 from simulators.servers.variables import HEARTBEAT
 from tests.integration.simulators.listening import listening
@@ -31,7 +32,7 @@ async def test_a_recorded_run_arrives_row_by_row_as_recorded(tmp_path: Path) -> 
         lines.append(f"{row * 0.5},{7 + math.sin(row) / 50!r},{vcd},P{row // 100}")
     path = tmp_path / "run.csv"
     path.write_text("\n".join(lines))
-    recording = read(path, Format(time_column="minutes", time_unit="min"))
+    recording = read(path, Mapping(time=Time(column="minutes", unit="min")))
     served = variables(recording, "site", "area")
     server = FlatServer(Endpoint(), served)
     await server.build()

@@ -73,5 +73,5 @@ def test_playback_has_the_same_variables_and_its_own(
     monkeypatch.setenv("FEDBATCH_SIMULATOR_COLUMNS", "pH=R1.pH;R - CER=R1.CER")
     monkeypatch.setenv("FEDBATCH_SIMULATOR_TIME_UNIT", "min")
     settings = PlaybackSettings.load()
-    assert settings.format.columns == {"pH": "R1.pH", "R - CER": "R1.CER"}
-    assert settings.format.time_unit == "min"
+    assert settings.layout.tags == {"R1.pH": "pH", "R1.CER": "R - CER"}
+    assert settings.layout.time.unit == "min"
