@@ -4,7 +4,8 @@
 
 The plant runs as `python -m simulators`, in a process of its own; here is the
 collector's own session with a subscription on every tag. Prints one JSON object: CPU
-of the plant, readings that came, the largest delay, values lost in its queues, memory, time to start.
+of the plant, readings that came, how far it fell behind, values lost in its queues,
+memory, time to start.
 """
 
 from __future__ import annotations
