@@ -35,6 +35,9 @@ MV_PER_PH_KELVIN = 0.19842
 NA_PER_PERCENT = 0.6
 """Of a polarographic oxygen probe; and its current without oxygen:"""
 NA_ZERO = 1.0
+LIQUID_LOOPS = {FEED: 121, BASE: 122, GLUCOSE: 123, ANTIFOAM: 124}
+"""Numbers of the pumps' loops."""
+_BOTTLES = [COLUMN[f"WIT-{number}.PV"] for number in (121, 122, 123, 124)]
 _PH, _DEGC = COLUMN["AIC-101.PV"], COLUMN["TIC-101.PV"]
 _OXYGEN = COLUMN["AIC-102.PV"]
 _RAW_PH, _RAW_OXYGEN = COLUMN["AIC-101.RAW"], COLUMN["AIC-102.RAW"]
@@ -68,29 +71,43 @@ def measured(  # noqa: PLR0913  what there is to measure
         design: sizes of the vessels.
     """
     heat, acid, air = outputs
-    measured_gas = by.gases_lpm - bias_lpm
-    biomass = process.biomass(state.culture)
-    assays = process.assays(state.culture)
-    nothing = np.zeros_like(state.ph)
-    per_s = by.agitation_rpm / 60.0
-    shaft = gas.power_w(by.agitation_rpm, design)
-    bottles = _bottles(state, design)
     manual = setpoints.manual
     columns: dict[str, Vector] = {
-        "TIC-101.PV": state.temperature,
         "TIC-101.SP": wanted[0],
         "TIC-101.OUT": heat,
         "TIC-101.MODE": setpoints.warm & ~manual[0],
-        "TIC-102.PV": state.jacket,
-        "TIC-102.SP": np.where(by.heating, by.jacket_degc, state.jacket),
-        "AIC-101.PV": state.ph,
         "AIC-101.SP": wanted[1],
         "AIC-101.OUT": acid,
         "AIC-101.MODE": setpoints.breathe & ~manual[1],
-        "AIC-102.PV": state.oxygen_percent,
         "AIC-102.SP": wanted[2],
         "AIC-102.OUT": air,
         "AIC-102.MODE": setpoints.breathe & ~manual[2],
+        "FIC-121.SP": wanted[3],
+        "LSH-101.PV": foam.astype(float),
+        **_broth(state, process, design),
+        **_machines(state, told, by, bias_lpm),
+        **_stirrer(told, by, design),
+    }
+    out = np.zeros((len(state.ph), len(TAGS)))
+    for name, values in columns.items():
+        out[:, COLUMN[name]] = values
+    for row in (FEED, BASE, GLUCOSE, ANTIFOAM):
+        number = LIQUID_LOOPS[row]
+        out[:, COLUMN[f"FIC-{number}.PV"]] = told.liquids_mlpm[row]
+        out[:, COLUMN[f"FQ-{number}.PV"]] = state.counted_l[row]
+    out[:, _BOTTLES] = _bottles(state, design).T
+    return out
+
+
+def _broth(state: State, process: Process, design: Design) -> dict[str, Vector]:
+    """Return what probes, spectra and the off-gas show."""
+    biomass = process.biomass(state.culture)
+    assays = process.assays(state.culture)
+    nothing = np.zeros_like(state.ph)
+    return {
+        "TIC-101.PV": state.temperature,
+        "AIC-101.PV": state.ph,
+        "AIC-102.PV": state.oxygen_percent,
         "AIT-103.PV": state.carbon_dioxide_mmhg * MBAR_PER_MMHG,
         "AIT-104.PV": biomass.capacitance,
         "AIT-105.PV": biomass.turbidity + 0.8 * state.bacteria,
@@ -100,11 +117,20 @@ def measured(  # noqa: PLR0913  what there is to measure
         "AIT-131.PV": state.off_o2,
         "AIT-132.PV": state.off_co2,
         "PIC-101.PV": state.head_mbar,
-        "SIC-101.PV": by.agitation_rpm,
-        "SIC-101.SP": told.agitation_rpm,
-        "JI-101.PV": (shaft / design.motor_efficiency + design.motor_idle_w)
-        * (by.agitation_rpm > 0.0),
-        "EI-101.PV": shaft / np.maximum(2.0 * np.pi * per_s, 1e-3),
+        "WIT-101.PV": state.volume * design.broth_kg_per_l,
+        "AT-141.PV": 12.6 + 0.05 * state.alkalinity
+        - 0.03 * process.strong_ions(state.culture),
+    }  # fmt: skip
+
+
+def _machines(
+    state: State, told: Actuators, by: Actuators, bias_lpm: Vector | float
+) -> dict[str, Vector]:
+    """Return the jacket and the gas controllers."""
+    measured_gas = by.gases_lpm - bias_lpm
+    return {
+        "TIC-102.PV": state.jacket,
+        "TIC-102.SP": np.where(by.heating, by.jacket_degc, state.jacket),
         "FIC-111.PV": measured_gas[AIR],
         "FIC-111.SP": told.gases_lpm[AIR],
         "FIC-112.PV": measured_gas[OXYGEN],
@@ -112,31 +138,23 @@ def measured(  # noqa: PLR0913  what there is to measure
         "FIC-113.PV": measured_gas[CARBON_DIOXIDE],
         "FIC-113.SP": told.gases_lpm[CARBON_DIOXIDE],
         "FIC-114.PV": measured_gas[NITROGEN],
-        "FIC-121.PV": told.liquids_mlpm[FEED],
-        "FIC-121.SP": wanted[3],
-        "FIC-122.PV": told.liquids_mlpm[BASE],
-        "FIC-123.PV": told.liquids_mlpm[GLUCOSE],
-        "FIC-124.PV": told.liquids_mlpm[ANTIFOAM],
-        "FQ-121.PV": state.counted_l[FEED],
-        "FQ-122.PV": state.counted_l[BASE],
-        "FQ-123.PV": state.counted_l[GLUCOSE],
-        "FQ-124.PV": state.counted_l[ANTIFOAM],
-        "WIT-101.PV": state.volume * design.broth_kg_per_l,
-        "WIT-121.PV": bottles[FEED],
-        "WIT-122.PV": bottles[BASE],
-        "WIT-123.PV": bottles[GLUCOSE],
-        "WIT-124.PV": bottles[ANTIFOAM],
-        "AT-141.PV": 12.6 + 0.05 * state.alkalinity
-        - 0.03 * process.strong_ions(state.culture),
-        "LSH-101.PV": foam.astype(float),
-    }  # fmt: skip
-    out = np.zeros((len(nothing), len(TAGS)))
-    for name, values in columns.items():
-        out[:, COLUMN[name]] = values
-    return out
+    }
+
+
+def _stirrer(told: Actuators, by: Actuators, design: Design) -> dict[str, Vector]:
+    per_s = by.agitation_rpm / 60.0
+    shaft = gas.power_w(by.agitation_rpm, design)
+    return {
+        "SIC-101.PV": by.agitation_rpm,
+        "SIC-101.SP": told.agitation_rpm,
+        "JI-101.PV": (shaft / design.motor_efficiency + design.motor_idle_w)
+        * (by.agitation_rpm > 0.0),
+        "EI-101.PV": shaft / np.maximum(2.0 * np.pi * per_s, 1e-3),
+    }
 
 
 def _bottles(state: State, design: Design) -> Vector:
+    """Return the weights, in the order of the liquids."""
     full = np.array(design.bottles_kg)[:, None]
     density = np.array(design.bottle_kg_per_l)[:, None]
     left: Vector = np.maximum(full - density * state.delivered_l, 0.0)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -15,6 +14,7 @@ from shared.bioprocess.process import (
     Quantity,
     diluted,
     midpoint,
+    scaled,
 )
 
 if TYPE_CHECKING:
@@ -77,7 +77,7 @@ class ChoProcess:
         hours: float,
     ) -> tuple[Matrix, Exchange]:
         """Return the state `hours` later and the exchange; see the protocol."""
-        p = scaled(factors)
+        p = scaled(_PLAIN, factors)
         environment = Environment(
             temperature_degc=around.temperature_degc,
             ph=around.ph,
@@ -131,12 +131,4 @@ class ChoProcess:
         }
 
 
-_NAMES = frozenset(f.name for f in fields(Parameters))
 _PLAIN = Parameters()
-
-
-def scaled(factors: Mapping[str, Vector]) -> Parameters:
-    """Return the constants times their factors; names not ours are left out."""
-    return Parameters(
-        **{n: getattr(_PLAIN, n) * f for n, f in factors.items() if n in _NAMES}
-    )

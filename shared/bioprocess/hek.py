@@ -12,19 +12,26 @@ cells, mmol.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass
 from enum import IntEnum
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
 from shared.bioprocess import capsids
-from shared.bioprocess.process import Biomass, Exchange, Quantity, diluted, midpoint
+from shared.bioprocess.process import (
+    Exchange,
+    Quantity,
+    diluted,
+    midpoint,
+    of_cells,
+    scaled,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from shared.bioprocess.process import Matrix, Surroundings, Vector
+    from shared.bioprocess.process import Biomass, Matrix, Surroundings, Vector
 
     Column = float | Vector
 
@@ -244,7 +251,7 @@ class HekProcess:
         hours: float,
     ) -> tuple[Matrix, Exchange]:
         """Return the state `hours` later and the exchange; see the protocol."""
-        p = scaled(factors)
+        p = scaled(_PLAIN, factors)
         since = around.hours - TRANSFECTION_H
         state = with_events(state, since, p)
         now = rates(state, around, since, p)
@@ -275,12 +282,7 @@ class HekProcess:
     def biomass(self, state: Matrix) -> Biomass:
         """Return what probes see of the cells."""
         viable, total = state[State.VIABLE], _total(state)
-        return Biomass(
-            viable=viable,
-            viability_percent=100.0 * viable / np.maximum(total, 1e-12),
-            capacitance=PF_PER_CM * viable,
-            turbidity=ABSORBANCE * total,
-        )
+        return of_cells(viable, total, PF_PER_CM, ABSORBANCE)
 
     def assays(self, state: Matrix) -> Mapping[str, Vector]:
         """Return what the laboratory would find; see the protocol.
@@ -309,11 +311,4 @@ def _total(state: Matrix) -> Vector:
     return cells
 
 
-_NAMES = frozenset(f.name for f in fields(Parameters))
 _PLAIN = Parameters()
-
-
-def scaled(factors: Mapping[str, Vector]) -> Parameters:
-    """Return the constants times their factors; other names are left out."""
-    known = {n: getattr(_PLAIN, n) * f for n, f in factors.items() if n in _NAMES}
-    return replace(_PLAIN, **known)

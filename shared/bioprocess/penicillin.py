@@ -12,18 +12,25 @@ A state has shape (4, n). Units: hours, litres, g, mmol of oxygen.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, replace
 from enum import IntEnum
 from typing import TYPE_CHECKING, Annotated
 
 import numpy as np
 
-from shared.bioprocess.process import Biomass, Exchange, Quantity, diluted, midpoint
+from shared.bioprocess.process import (
+    Exchange,
+    Quantity,
+    diluted,
+    midpoint,
+    of_cells,
+    scaled,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from shared.bioprocess.process import Matrix, Surroundings, Vector
+    from shared.bioprocess.process import Biomass, Matrix, Surroundings, Vector
 
     Column = float | Vector
 
@@ -203,7 +210,7 @@ class PenicillinProcess:
         hours: float,
     ) -> tuple[Matrix, Exchange]:
         """Return the state `hours` later and the exchange; see the protocol."""
-        p = scaled(factors)
+        p = scaled(_PLAIN, factors)
 
         def rates_at(at: Matrix) -> Rates:
             return rates(
@@ -233,11 +240,9 @@ class PenicillinProcess:
     def biomass(self, state: Matrix) -> Biomass:
         """Return what probes see of the cells."""
         cells = state[State.BIOMASS]
-        return Biomass(
-            viable=cells,
+        return replace(
+            of_cells(cells, cells, PF_PER_CM, ABSORBANCE),
             viability_percent=np.full_like(cells, 100.0),
-            capacitance=PF_PER_CM * cells,
-            turbidity=ABSORBANCE * cells,
         )
 
     def assays(self, state: Matrix) -> Mapping[str, Vector]:
@@ -250,11 +255,4 @@ class PenicillinProcess:
         }
 
 
-_NAMES = frozenset(f.name for f in fields(Parameters))
 _PLAIN = Parameters()
-
-
-def scaled(factors: Mapping[str, Vector]) -> Parameters:
-    """Return the constants times their factors; other names are left out."""
-    known = {n: getattr(_PLAIN, n) * f for n, f in factors.items() if n in _NAMES}
-    return replace(_PLAIN, **known)

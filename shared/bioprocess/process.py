@@ -8,14 +8,16 @@ Units: hours, litres, °C; concentrations in the unit of each quantity.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from dataclasses import dataclass, fields, replace
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+
+    from _typeshed import DataclassInstance
 
 Vector = NDArray[np.float64]
 """One number per culture, shape (n,)."""
@@ -142,6 +144,36 @@ class Process(Protocol):
         Names: `vcd` 1e6/mL, `viability` %, `glucose` g/L, `lactate` g/L, `ammonium`
         mmol/L, `titer` g/L, `osmolality` mOsm/kg; a process may leave out or add some.
         """
+
+
+P = TypeVar("P", bound="DataclassInstance")
+"""Constants of a process: a frozen dataclass."""
+
+
+def scaled(plain: P, factors: Mapping[str, Vector]) -> P:
+    """Return constants times their factors, by name; names not theirs are left out."""
+    names = {one.name for one in fields(plain)}
+    known = {n: getattr(plain, n) * f for n, f in factors.items() if n in names}
+    return replace(plain, **known)
+
+
+def of_cells(
+    viable: Vector, total: Vector, capacitance: float, absorbance: float
+) -> Biomass:
+    """Return what probes see of cells.
+
+    Args:
+        viable: as the process counts, per litre.
+        total: with the dead, alike; the same as `viable` where none are counted.
+        capacitance: pF/cm per unit of viable cells.
+        absorbance: units of turbidity per unit of all cells.
+    """
+    return Biomass(
+        viable=viable,
+        viability_percent=100.0 * viable / np.maximum(total, 1e-12),
+        capacitance=capacitance * viable,
+        turbidity=absorbance * total,
+    )
 
 
 def midpoint(
