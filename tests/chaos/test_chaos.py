@@ -34,6 +34,7 @@ def weather(storm: Storm, variant: str, seed: int, count: int) -> None:
     assert sums.balanced, f"seed {seed}: {sums}"
     assert sums.generated > 0
     assert not storm.outside(), f"seed {seed}"
+    assert not storm.verified(), f"seed {seed}"
 
 
 @pytest.fixture(scope="module")
