@@ -60,6 +60,8 @@ CHOICES = {
 SHORTEST_S, LONGEST_S = 0.3, 4.0
 FULL_S = 12.0
 """A quota takes this long to be used up at 3 000 readings/s."""
+LONG_S = 300.0
+"""Of the one long black hole of a whole run."""
 _JUMPS_S = (-30, -7, -3, 3, 4, 20)
 
 
@@ -72,6 +74,11 @@ def draw(seed: int, number: int, variant: str) -> Fault:
         seconds += FULL_S
     jump = dice.choice(_JUMPS_S) if kind is Kind.CLOCK else 0
     return Fault(number, seed, kind, target, seconds, jump)
+
+
+def long_black_hole(seed: int) -> Fault:
+    """Return the fault that outlives every time-out, sessions of servers included."""
+    return Fault(0, seed, Kind.BLACK_HOLE, "opcua", LONG_S)
 
 
 def faults(seed: int, count: int, variant: str) -> list[Fault]:

@@ -11,7 +11,7 @@ from services.ingest.backfill.pace import Pace
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Sequence
     from pathlib import Path
 
     from services.ingest.collect.plan import Plan
@@ -74,12 +74,11 @@ class Backfill:
             self._bus, self._jobs, want=self._asked, stores=self._pace.stores
         ).run()
 
-    def _asked(self, gap: Gap) -> None:
-        if gap.server in self._fillers:
-            self.want(gap)
+    def _asked(self, gaps: Sequence[Gap]) -> None:
+        self.want(*(gap for gap in gaps if gap.server in self._fillers))
 
-    def want(self, gap: Gap) -> None:
-        """Take a gap; nothing happens before it has an end."""
-        self._jobs.add(gap)
-        if gap.server in self._fillers:
-            self._fillers[gap.server][0].wake.set()
+    def want(self, *gaps: Gap) -> None:
+        """Take gaps; nothing happens before they have an end."""
+        self._jobs.add(*gaps)
+        for server in {gap.server for gap in gaps} & self._fillers.keys():
+            self._fillers[server][0].wake.set()

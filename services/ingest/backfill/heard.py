@@ -16,7 +16,7 @@ from shared.wire import NotUnderstood, decode_gap
 from shared.wire_filled import decode_storing
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from services.ingest.backfill.jobs import Jobs
     from shared.bus import Bus, Reader, Record
@@ -44,7 +44,7 @@ class Heard:
         bus: Bus,
         jobs: Jobs,
         *,
-        want: Callable[[Gap], None],
+        want: Callable[[Sequence[Gap]], None],
         stores: Callable[[float], None],
     ) -> None:
         """Tell `want` of gaps, and `stores` how many readings a second are stored."""
@@ -83,26 +83,28 @@ class Heard:
         while True:
             found = await reader.poll(max_bytes=FETCH_BYTES, timeout_s=0)
             self._said = ""
+            gaps: list[Gap] = []
             for each in found:
                 if isinstance(each, Damaged):
                     self._note(each.at, each.last)
                 else:
-                    self._take(each)
+                    gaps += self._gaps(each)
                     self._note(each.at, each.position)
             if found:
-                self._jobs.keep()
+                self._want(gaps)  # which keeps the places, too
             else:
                 await asyncio.sleep(EVERY_S)
 
     def _note(self, at: TopicPartition, last: Position) -> None:
         self._jobs.heard[at.partition] = Position(last.epoch, last.offset + 1)
 
-    def _take(self, record: Record) -> None:
+    def _gaps(self, record: Record) -> list[Gap]:
         kind = record.headers.get("kind")
         try:
             if kind == Kind.GAP:
-                self._want(decode_gap(record.value))
-            elif kind == Kind.STORING:
+                return [decode_gap(record.value)]
+            if kind == Kind.STORING:
                 self._stores(decode_storing(record.value))
         except NotUnderstood:
-            return  # the archiver keeps it as a dead letter
+            pass  # the archiver keeps it as a dead letter
+        return []

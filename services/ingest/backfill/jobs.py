@@ -87,10 +87,17 @@ class Jobs:
     heard: dict[int, Position] = field(default_factory=dict)
     """Where topic `backfill` is read next, by partition; see `heard`."""
     _of: dict[str, list[Job]] = field(default_factory=dict)
+    _texts: dict[Job, str] = field(default_factory=dict)
+    """What the file has of each job: a gap may name thousands of tags."""
     _kept: bool = True
 
-    def add(self, gap: Gap) -> None:
-        """Take a gap that has ended; nothing if no time lies in it."""
+    def add(self, *gaps: Gap) -> None:
+        """Take gaps that have ended; nothing of those in which no time lies."""
+        for gap in gaps:
+            self._add(gap)
+        self.keep()
+
+    def _add(self, gap: Gap) -> None:
         if gap.end is None or gap.end <= gap.start:
             return
         fresh = job_of(gap)
@@ -103,7 +110,6 @@ class Jobs:
             _log.warning("server %s: %d gaps wait to be filled; the one from %d us is "
                          "given up and stays declared",
                          gap.server, self.most + 1, given_up.start)  # fmt: skip
-        self.keep()
 
     def next(self, server: str) -> Job | None:
         """Return the job to go on with: of the gap that ended last."""
@@ -135,18 +141,9 @@ class Jobs:
 
     def keep(self) -> None:
         """Replace the file; a disk that does not take it is said once."""
-        body = {
-            "version": _VERSION,
-            "servers": {
-                name: [asdict(job) for job in waiting]
-                for name, waiting in self._of.items()
-                if waiting
-            },
-            "heard": {number: [p.epoch, p.offset] for number, p in self.heard.items()},
-        }
         fresh = self.folder / f"{_FILE}.new"
         try:
-            fresh.write_text(json.dumps(body, sort_keys=True))
+            fresh.write_text(self._text())
             fresh.replace(self.folder / _FILE)
         except OSError as error:
             if self._kept:
@@ -154,6 +151,23 @@ class Jobs:
             self._kept = False
         else:
             self._kept = True
+
+    def _text(self) -> str:
+        """Return the file's content; what did not change is not made again."""
+        before, self._texts = self._texts, {}
+        servers = []
+        for name, waiting in self._of.items():
+            if not waiting:
+                continue
+            for job in waiting:
+                self._texts[job] = before.get(job) or json.dumps(asdict(job))
+            jobs = ", ".join(self._texts[job] for job in waiting)
+            servers.append(f"{json.dumps(name)}: [{jobs}]")
+        heard = {number: [p.epoch, p.offset] for number, p in self.heard.items()}
+        return (
+            f'{{"version": {_VERSION}, "servers": {{{", ".join(servers)}}}, '
+            f'"heard": {json.dumps(heard)}}}'
+        )
 
 
 def recalled(folder: Path) -> Jobs:

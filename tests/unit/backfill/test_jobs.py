@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+from dataclasses import asdict, replace
 from typing import TYPE_CHECKING
 
 import pytest
 
+from services.ingest.backfill import jobs as backfill_jobs
 from services.ingest.backfill.jobs import (
     OVERLAP_US,
     WINDOW_US,
+    Job,
     Jobs,
     JobsDamaged,
     recalled,
@@ -131,3 +134,28 @@ def test_what_came_of_a_gap_survives_the_wire_and_rubbish_is_named() -> None:
     assert decode_filled(value) == told
     with pytest.raises(NotUnderstood, match="filled record"):
         decode_filled(b'{"part": 1}')
+
+
+def test_of_many_gaps_only_what_changed_is_written_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = 0
+    whole = asdict
+
+    def counted(job: Job) -> dict[str, object]:
+        nonlocal made
+        made += 1
+        return whole(job)
+
+    monkeypatch.setattr(backfill_jobs, "asdict", counted)
+    jobs, count = Jobs(tmp_path), 50
+    jobs.add(*(gap(n, n + 5, (1, 2, 3)) for n in range(count)))
+    assert len(
+        json.loads((tmp_path / "backfill.json").read_text())["servers"]["A"]
+    ) == (count)
+    while (job := jobs.next("A")) is not None:
+        read = replace(job, rows=1)
+        jobs.put(read)
+        jobs.done(read)
+    assert made == 2 * count
+    assert recalled(tmp_path).next("A") is None

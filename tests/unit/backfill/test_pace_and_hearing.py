@@ -21,7 +21,7 @@ from shared.wire import NotUnderstood, encode_gap
 from shared.wire_filled import decode_storing, encode_storing
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable
+    from collections.abc import AsyncIterator, Callable, Sequence
     from pathlib import Path
 
 AT = TopicPartition(Topic.BACKFILL, 1)
@@ -38,9 +38,13 @@ class Ears:
     def __init__(self, bus: LocalBus, folder: Path) -> None:
         self.gaps: list[Gap] = []
         self.rates: list[float] = []
-        self._heard = Heard(
-            bus, recalled(folder), want=self.gaps.append, stores=self.rates.append
-        )
+        jobs = recalled(folder)
+
+        def want(gaps: Sequence[Gap]) -> None:
+            self.gaps += gaps
+            jobs.keep()
+
+        self._heard = Heard(bus, jobs, want=want, stores=self.rates.append)
 
     @contextlib.asynccontextmanager
     async def open(self) -> AsyncIterator[Ears]:
