@@ -102,7 +102,9 @@ class Ear(threading.Thread):
                     return
                 if line.startswith("data: "):
                     now = time.time_ns() // 1000
-                    told = json.loads(line.removeprefix("data: "))["time"]
+                    told = json.loads(line.removeprefix("data: ")).get("time")
+                    if not told:
+                        continue  # what this client missed, or a gap
                     last = told if isinstance(told, str) else told[-1]
                     self.heard.said.append((now, (now - to_us(last)) / S))
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pyarrow as pa
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.chaos.equation import Declared, Sums, columns, equation
@@ -58,6 +58,7 @@ def counts(found: Balance | Sums) -> tuple[int, ...]:
     )
 
 
+@settings(deadline=None)
 @given(READINGS, READINGS, GAPS)
 def test_both_equations_agree(
     made: list[Reading],
