@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 _DECLARE = """
 insert into gap (server, cause, since, until, tags, count, detail)
 values ($1, $2, $3, $4, $5, $6, $7)
-on conflict (server, cause, since, coalesce(tags, '{}')) do update
+on conflict (server, cause, since, hash_array_extended(coalesce(tags, '{}'), 0))
+do update
 set until = greatest(gap.until, excluded.until),
     count = greatest(gap.count, excluded.count),
     detail = case when excluded.detail = '' then gap.detail else excluded.detail end,

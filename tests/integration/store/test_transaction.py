@@ -279,3 +279,26 @@ async def test_quarantined_records_are_written_once(database: DatabaseSettings) 
             (0, "not understood", None),
             (0, "too old", 3),
         ]
+
+
+async def test_a_gap_of_thousands_of_tags_is_stored_once_and_by_its_tags(
+    database: DatabaseSettings,
+) -> None:
+    await migrate(database)
+    many = tuple(range(100_000, 107_500))
+    gaps = [
+        Gap("dcs", GapCause.SPOOL_FULL, NOON_US, NOON_US + end, tags, count)
+        for tags, end, count in ((many, 5, 3), (many, 9, 4), (many[:-1], 7, None))
+    ]
+    async with open_connection(database) as connection:
+        await store(
+            connection,
+            replace(content_of(made_block(1), 0, new=True), gaps=tuple(gaps)),
+            through_staging=False,
+        )
+        rows = await connection.fetch(
+            "select cardinality(tags) as tags, count, until from gap order by 1"
+        )
+    ends = [microseconds(row["until"]) - NOON_US for row in rows]
+    assert [(row["tags"], row["count"]) for row in rows] == [(7_499, None), (7_500, 4)]
+    assert ends == [7, 9]
