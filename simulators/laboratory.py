@@ -6,12 +6,13 @@ vessel reads higher than inside, because carbon dioxide leaves the sample.
 
 from __future__ import annotations
 
+import math
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from simulators.tags import ASSAYS
+from simulators.tags import ALL_ASSAYS
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -40,7 +41,7 @@ class Result:
     known: int
     """us UTC, when the laboratory answers."""
     values: tuple[float, ...]
-    """In the order of simulators.tags.ASSAYS; NaN: the process has no such thing."""
+    """In the order of tags.ALL_ASSAYS; NaN: the process has no such thing."""
 
 
 class Laboratory:
@@ -80,14 +81,14 @@ class Laboratory:
             np.random.PCG64([self._seed, _STREAM, batch[1], number])
         )
         true = _true(process, state, vessel)
-        noise = random.standard_normal(len(ASSAYS))
-        sigma = np.array([t.noise for t in ASSAYS]) + true * [
-            t.noise_share for t in ASSAYS
+        noise = random.standard_normal(len(ALL_ASSAYS))
+        sigma = np.array([t.noise for t in ALL_ASSAYS]) + true * [
+            t.noise_share for t in ALL_ASSAYS
         ]
         found = true + sigma * noise
         if mistaken is not None:
             found = found * mistaken
-        high = np.array([t.high for t in ASSAYS])
+        high = np.array([t.high for t in ALL_ASSAYS])
         shown = np.round(np.clip(found, 0.0, high), 3)
         delay_h = 0.5 + 3.5 * random.beta(2.0, 4.0)
         known = time + round(delay_h * US_PER_H)
@@ -114,8 +115,13 @@ class Laboratory:
     def restore(self, body: Sequence[Mapping[str, Any]]) -> None:
         """Go on from what `to_json` saw."""
         self._pending = [
-            Result(**{**one, "values": tuple(one["values"])}) for one in body
+            Result(**{**one, "values": _filled(one["values"])}) for one in body
         ]
+
+
+def _filled(values: Sequence[float]) -> tuple[float, ...]:
+    """Return values of an older state with the assays it did not know."""
+    return (*values, *[math.nan] * (len(ALL_ASSAYS) - len(values)))
 
 
 def _true(process: Process, state: State, vessel: int) -> NDArray[np.float64]:
@@ -125,4 +131,4 @@ def _true(process: Process, state: State, vessel: int) -> NDArray[np.float64]:
         for name, value in process.assays(column).items()
     }
     assays["LAB.PH"] = float(state.ph[vessel]) + OUTGASSED_PH
-    return np.array([assays.get(tag.name, np.nan) for tag in ASSAYS])
+    return np.array([assays.get(tag.name, np.nan) for tag in ALL_ASSAYS])

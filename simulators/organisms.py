@@ -20,7 +20,7 @@ from shared.domain import FedbatchError
 from simulators.feeding import Feeding, Strategy
 from simulators.processes.design import Design
 from simulators.recipes import Phase, Recipe, Stage
-from simulators.tags import TAGS
+from simulators.tags import ALL_ASSAYS, TAGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -264,6 +264,12 @@ class Organism:
     def columns(self) -> tuple[Tag, ...]:
         """Return the tags that its vessels have."""
         return tuple(tag for tag in self.tags if tag.name not in self.absent)
+
+    def assays(self) -> tuple[Tag, ...]:
+        """Return what the laboratory finds in its samples."""
+        sample = self.process.assays(self.process.inoculated(1.0, 1.0))
+        names = {f"LAB.{name.upper()}" for name in sample} | {"LAB.PH"}
+        return tuple(tag for tag in ALL_ASSAYS if tag.name in names)
 
     def scatter(self, catalogue: Catalogue, fault: str) -> Iterator[tuple[int, float]]:
         """Yield column and fault-free scatter of the tags in which a fault shows.

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from simulators.instants import Instant
-from simulators.tags import ASSAYS, COLUMN, CONTEXT, TAGS, Tag
+from simulators.tags import ASSAY, ASSAYS, COLUMN, CONTEXT, TAGS, Tag
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -33,21 +33,29 @@ class Publication:
     A vessel's variables are its tags, then its context, then its assays.
     """
 
-    def __init__(self, vessels: int, first: int, tags: Sequence[Tag] = TAGS) -> None:
+    def __init__(
+        self,
+        vessels: int,
+        first: int,
+        tags: Sequence[Tag] = TAGS,
+        assays: Sequence[Tag] = ASSAYS,
+    ) -> None:
         """Begin anew.
 
         Args:
             vessels: of the plant.
             first: place of the first vessel's first variable in the server's list.
             tags: those the server has, in its order.
+            assays: alike.
         """
         self._count = vessels
         self._columns = np.array([COLUMN[tag.name] for tag in tags])
         self._periods = np.array([round(tag.period_s * 1e6) for tag in tags])
-        self.width = len(tags) + len(CONTEXT) + len(ASSAYS)
+        self.width = len(tags) + len(CONTEXT) + len(assays)
         """Variables of a vessel."""
         self._tags = len(tags)
         self._assays = len(tags) + len(CONTEXT)
+        self._found = np.array([ASSAY[tag.name] for tag in assays])
         places = np.arange(self._assays, dtype=np.int32)
         self._begins = first + self.width * np.arange(vessels, dtype=np.int32)
         self._nodes = self._begins[:, None] + places
@@ -69,7 +77,7 @@ class Publication:
 
     def assays(self, result: Result) -> Instant:
         """Return what the laboratory says of one sample, at the time it was drawn."""
-        values = np.array(result.values)
+        values = np.array(result.values)[self._found]
         begin = int(self._begins[result.vessel]) + self._assays
         found = np.flatnonzero(~np.isnan(values))
         return Instant(result.drawn, (begin + found).astype(np.int32), values[found])

@@ -36,6 +36,8 @@ class SimulatorSettings(ServiceSettings):
     area: str = "upstream"
     vessels: int = Field(default=3, ge=1, le=MOST_VESSELS)
     """Named BR101, BR102 and so on, each at another age of its culture."""
+    first: int = Field(default=101, ge=1)
+    """Number of the first vessel; simulators of one site number on."""
     process: Literal["cho", "hek293", "penicillin", "ecoli"] = "cho"
     """What all vessels cultivate, unless `processes` says more."""
     processes: str = Field(default="", pattern=_PROCESSES)
@@ -114,7 +116,7 @@ class SimulatorSettings(ServiceSettings):
             counts[process] += int(count)
         if not counts:
             counts[self.process] = self.vessels
-        suites, first = dict[str, tuple[str, ...]](), 101
+        suites, first = dict[str, tuple[str, ...]](), self.first
         for process, many in counts.items():
             suites[process] = tuple(f"BR{first + n}" for n in range(many))
             first += many

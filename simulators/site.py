@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from shared.domain import FedbatchError
 from simulators.plant import StateUnusable
 from simulators.publication import Publication
-from simulators.tags import COLUMN
+from simulators.tags import ASSAYS, COLUMN
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -32,10 +32,11 @@ class VesselUnknown(FedbatchError):  # noqa: N818
 
 @dataclass(frozen=True, slots=True)
 class Suite:
-    """Vessels of one process, and the tags that a server has of each."""
+    """Vessels of one process, and the tags and assays that a server has of each."""
 
     plant: Plant
     tags: Sequence[Tag]
+    assays: Sequence[Tag] = ASSAYS
 
     @property
     def vessels(self) -> tuple[str, ...]:
@@ -56,7 +57,7 @@ class Site:
         self.suites = tuple(suites)
         self._publications = []
         for suite in suites:
-            made = Publication(len(suite.vessels), first, suite.tags)
+            made = Publication(len(suite.vessels), first, suite.tags, suite.assays)
             self._publications.append(made)
             first += made.width * len(suite.vessels)
         self._of = {name: suite for suite in suites for name in suite.vessels}

@@ -160,7 +160,7 @@ def _layout(settings: SimulatorSettings, process: str, number: int) -> Layout:
 def _site(settings: SimulatorSettings, plants: list[Plant]) -> Site:
     return Site(
         [
-            Suite(plant, settings.tags_of(process))
+            Suite(plant, settings.tags_of(process), organism(process).assays())
             for process, plant in zip(settings.suites, plants, strict=True)
         ]
     )

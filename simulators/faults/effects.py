@@ -14,7 +14,7 @@ import numpy as np
 from simulators.faults.acts import Act, statuscode
 from simulators.faults.bursts import height
 from simulators.processes.design import LIQUIDS
-from simulators.tags import ASSAY, ASSAYS, COLUMN, TAGS
+from simulators.tags import ALL_ASSAYS, ASSAY, COLUMN, TAGS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -116,7 +116,7 @@ class Effects:
             reads=np.full(tags, np.nan),
             held=np.zeros(tags, bool),
             status=np.zeros(tags, np.uint32),
-            assays=np.ones((vessels, len(ASSAYS))),
+            assays=np.ones((vessels, len(ALL_ASSAYS))),
             silent=np.zeros(vessels, bool),
             announced=np.zeros(vessels, bool),
             skew_us=np.zeros(vessels, np.int64),

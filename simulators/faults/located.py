@@ -26,6 +26,10 @@ class FileInvalid(FedbatchError):  # noqa: N818
         super().__init__("\n".join(problems))
         self.problems = problems
 
+    def __reduce__(self) -> tuple[type[FileInvalid], tuple[list[str]]]:
+        """Let it come whole out of another process."""
+        return FileInvalid, (self.problems,)
+
 
 class Part(BaseModel):
     """A part of such a file: unknown fields are refused, nothing changes later."""

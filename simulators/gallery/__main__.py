@@ -17,9 +17,10 @@ def main(folder: Path) -> None:
     batches = runs.batches(12)
     drawing.process(batches[0], pictures / "process.png")
     drawing.variety(batches, pictures / "variety.png")
-    for fine in (False, True):
-        print(f"faults at steps of {'5 s' if fine else '2 min'} ...", flush=True)
-        for name, (faulty, clean) in runs.faults(fine).items():
+    for fine, process in ((False, "cho"), (True, "cho"), (False, "hek293")):
+        step = "5 s" if fine else "2 min"
+        print(f"faults of {process} at steps of {step} ...", flush=True)
+        for name, (faulty, clean) in runs.faults(fine=fine, process=process).items():
             lasts_h = known.faults[name].duration.default.total_seconds() / 3600.0
             drawing.fault(name, faulty, clean, lasts_h, pictures / f"{name}.png")
     (folder / "gallery.md").write_text(page.text(known), encoding="utf-8")

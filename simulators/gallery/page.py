@@ -33,10 +33,19 @@ documented in `shared/bioprocess`.
 
 ![Viable cells, lactate and antibody of twelve batches](gallery/variety.png)
 
+One batch of each of the other processes: E. coli with overflow to acetate, HEK293 with
+transfection, penicillin.
+
+![A batch of E. coli](simulator-ecoli.png)
+
+![A batch of HEK293](simulator-hek293.png)
+
+![A batch of penicillin](simulator-penicillin.png)
+
 ## The faults
 Blue: what is shown; red: the truth, which nobody sees; grey: the same plant with the
 same noise, without the fault; shaded: while the fault is at work. Each at its default
-size. Low transfection (P05) needs a vessel with HEK293 and is not drawn.
+size, in CHO; low transfection (P05) in HEK293.
 """
 
 

@@ -8,11 +8,12 @@ TRUE = {
     "true pH": "pH",
     "true oxygen": "oxygen, % air",
     "true temperature": "temperature, °C",
+    "bacteria": "bacteria, g/L",
     "glucose": "glucose, mmol/L",
     "lactate": "lactate, mmol/L",
-    "bacteria": "bacteria, g/L",
     "antibody": "antibody, g/L",
     "viable": "viable cells, 1e9/L",
+    "full": "full capsids per cell",
 }
 """Curves that no instrument shows, and their axes."""
 
@@ -30,6 +31,8 @@ class Panels:
     """Culture hours at the onset."""
     fine: bool = False
     """Simulated at steps of five seconds, else of two minutes."""
+    process: str = "cho"
+    """In the vessel that has it."""
 
 
 OF: dict[str, Panels] = {
@@ -63,6 +66,9 @@ OF: dict[str, Panels] = {
     "P02": Panels(("AIT-104.PV", "AIC-102.PV", "viable"), 1.0, 71.0, age_h=2.0),
     "P03": Panels(("lactate", "AIC-101.OUT", "AIT-106B.PV"), 12.0, 108.0),
     "P04": Panels(("LAB.TITER", "antibody", "AIT-104.PV"), 12.0, 156.0),
+    "P05": Panels(
+        ("LAB.FULL_CAPSIDS", "full", "AIT-104.PV"), 6.0, 70.0, 46.0, process="hek293"
+    ),
     "C01": Panels(("AIC-102.PV", "TIC-101.PV", "WIT-101.PV"), 0.1, 0.2, fine=True),
     "C02": Panels(("AIC-102.PV", "true oxygen"), 0.05, 0.25, fine=True),
     "C03": Panels(("AIC-102.PV", "TIC-101.PV"), 0.1, 0.3, fine=True),
@@ -70,4 +76,4 @@ OF: dict[str, Panels] = {
     "H01": Panels(("LAB.VCD", "viable"), 72.0, 84.0),
     "H02": Panels(("AIC-101.PV", "true pH", "AIC-101.OUT"), 0.5, 2.5, fine=True),
 }
-"""By fault; those of other processes are not shown here."""
+"""By fault."""

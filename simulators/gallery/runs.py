@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from shared.bioprocess.cho import State as Row
 from simulators.faults import catalogue
 from simulators.faults.injections import Injections
 from simulators.gallery import panels
+from simulators.organisms import organism
 from simulators.plant import Layout, Plant, begin
 from simulators.recipes import US_PER_H
-from simulators.tags import ASSAY, ASSAYS, COLUMN, TAGS
+from simulators.tags import ALL_ASSAYS, ASSAY, COLUMN, TAGS
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 
 START = 1_795_000_000_000_000
 SEED = 11
+QUANTITIES = ("glucose", "lactate", "antibody", "viable", "full")
+"""Of cultures, in the order of panels.TRUE."""
 COARSE_US, FINE_US = 120_000_000, 5_000_000
 
 
@@ -60,6 +62,8 @@ class _Recorder:
 
     def __init__(self, plant: Plant) -> None:
         self._plant = plant
+        quantities = plant.layout.process.quantities
+        self._rows = {quantity.name: row for row, quantity in enumerate(quantities)}
         self._times: list[int] = []
         self._shown: list[Vector] = []
         self._true: list[Vector] = []
@@ -74,16 +78,16 @@ class _Recorder:
             shown[effects.status >= 2**31] = np.nan
             shown[effects.silent] = np.nan
             skew = effects.skew_us / US_PER_H
-        culture = state.culture
+        culture, rows = state.culture, self._rows
+        nothing = np.full(len(shown), np.nan)
         self._times.append(plant.now)
         self._shown.append(shown)
         self._skew.append(skew)
         self._true.append(
             np.array(
                 [
-                    state.ph, state.oxygen_percent, state.temperature,
-                    culture[Row.GLUCOSE], culture[Row.LACTATE], state.bacteria,
-                    culture[Row.ANTIBODY], culture[Row.VIABLE],
+                    state.ph, state.oxygen_percent, state.temperature, state.bacteria,
+                    *(culture[rows[n]] if n in rows else nothing for n in QUANTITIES),
                 ]
             )
         )  # fmt: skip
@@ -136,13 +140,17 @@ def batches(count: int) -> list[Curves]:
     return [recorder.curves(n, inoculated) for n in range(count)]
 
 
-def faults(fine: bool) -> dict[str, tuple[Curves, Curves]]:  # noqa: FBT001
+def faults(*, fine: bool, process: str = "cho") -> dict[str, tuple[Curves, Curves]]:
     """Return, by fault, its curves and those of the twin without it."""
     known = catalogue.load()
-    names = [name for name, p in panels.OF.items() if p.fine is fine]
+    names = [
+        name
+        for name, shown in panels.OF.items()
+        if shown.fine is fine and shown.process == process
+    ]
     step = FINE_US if fine else COARSE_US
     spans = {round(panels.OF[n].before_h * US_PER_H / step) * step for n in names}
-    pair = [_with(known, names), _with(known, names)]
+    pair = [_with(known, names, process), _with(known, names, process)]
     recorders = [_Recorder(plant) for plant in pair]
     end = START + max(
         round((panels.OF[n].before_h + panels.OF[n].after_h) * US_PER_H) for n in names
@@ -162,8 +170,17 @@ def faults(fine: bool) -> dict[str, tuple[Curves, Curves]]:  # noqa: FBT001
     }
 
 
-def _with(known: Catalogue, names: Sequence[str]) -> Plant:
-    return begin(_Ages(tuple(names), SEED), START, Injections(known, names))
+def _with(known: Catalogue, names: Sequence[str], process: str) -> Plant:
+    kind = organism(process)
+    layout = _Ages(
+        tuple(names),
+        SEED,
+        design=kind.design,
+        recipe=kind.recipe,
+        process=kind.process,
+        tags=kind.tags,
+    )
+    return begin(layout, START, Injections(known, names, process=process))
 
 
 def _onset(name: str) -> int:
@@ -186,7 +203,7 @@ def unit_of(name: str) -> str:
     """Return a curve's label with its unit."""
     if name in panels.TRUE:
         return panels.TRUE[name]
-    unit = ASSAYS[ASSAY[name]].unit if name in ASSAY else TAGS[COLUMN[name]].unit
+    unit = ALL_ASSAYS[ASSAY[name]].unit if name in ASSAY else TAGS[COLUMN[name]].unit
     if unit is None or unit.ucum == "[pH]":
         return name
     shown = {"Cel": "°C", "/min": "1/min", "10*6/mL": "1e6/mL"}

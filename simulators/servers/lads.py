@@ -23,7 +23,6 @@ from simulators.procedural import Command
 from simulators.servers import lads_model as model
 from simulators.servers.lads_nodes import ANALOG_UNIT_RANGE, TWO_STATE, Nodes
 from simulators.servers.roles import Role
-from simulators.tags import ASSAYS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -193,11 +192,9 @@ class LadsProfile:
         await self._template(batch, "ProgramTemplate")
         await self._set(batch, "FileSet", model.FILE_SET)
         assays = await self._set(batch, "VariableSet", model.VARIABLE_SET)
-        for tag in ASSAYS:
-            name = tag.name.partition(".")[2]
-            await self._shown(
-                assays, name, f"{vessel}.{tag.name}", ua.ObjectIds.AnalogItemType
-            )
+        for node in (n for n in self._tags if n.startswith(f"{vessel}.LAB.")):
+            name = node.rpartition(".")[2]
+            await self._shown(assays, name, node, ua.ObjectIds.AnalogItemType)
 
     async def _function(self, parent: Any, vessel: str, one: model.Function) -> None:  # noqa: ANN401
         nodes = self._nodes

@@ -51,10 +51,14 @@ def heartbeat(site: str) -> Variable:
 
 
 def of_vessel(
-    site: str, area: str, vessel: str, tags: Sequence[Tag] = TAGS
+    site: str,
+    area: str,
+    vessel: str,
+    tags: Sequence[Tag] = TAGS,
+    assays: Sequence[Tag] = ASSAYS,
 ) -> list[Variable]:
     """Return process tags, then context, then assays of one vessel."""
-    return [_variable((site, area, vessel), tag) for tag in (*tags, *CONTEXT, *ASSAYS)]
+    return [_variable((site, area, vessel), tag) for tag in (*tags, *CONTEXT, *assays)]
 
 
 def _variable(place: tuple[str, ...], tag: Tag) -> Variable:
@@ -85,5 +89,5 @@ def of_site(site: str, area: str, suites: Sequence[Suite]) -> list[Variable]:
     variables = [heartbeat(site)]
     for suite in suites:
         for vessel in suite.vessels:
-            variables += of_vessel(site, area, vessel, suite.tags)
+            variables += of_vessel(site, area, vessel, suite.tags, suite.assays)
     return variables

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 import math
 from datetime import timedelta
@@ -106,6 +107,7 @@ faults:
 def test_every_error_of_a_scenario_names_line_field_and_what_was_expected() -> None:
     with pytest.raises(FileInvalid) as caught:
         scenario.parse_scenario(WRONG, "wrong.yaml", KNOWN, VESSELS)
+    assert copy.copy(caught.value).problems == caught.value.problems
     assert caught.value.problems == [
         "wrong.yaml:5: faults[1].vessel: BR109: expected one of BR101, BR102, BR103",
         f"wrong.yaml:4: faults[1].fault: S99: expected one of {', '.join(CHO_FAULTS)}",

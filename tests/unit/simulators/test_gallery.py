@@ -17,9 +17,11 @@ def test_the_page_is_what_the_command_writes() -> None:
     assert (DOCS / "gallery.md").read_text(encoding="utf-8") == page.text(KNOWN)
 
 
-def test_every_fault_of_cho_has_its_small_picture() -> None:
-    shown = {name for name, fault in KNOWN.faults.items() if fault.process is None}
+def test_every_fault_has_its_small_picture() -> None:
+    shown = set(KNOWN.faults)
     assert set(panels.OF) == shown
+    for name, fault in KNOWN.faults.items():
+        assert panels.OF[name].process == (fault.process or "cho")
     pictures = {path.stem: path.stat().st_size for path in DOCS.glob("gallery/*.png")}
     assert set(pictures) == shown | {"process", "variety"}
     assert max(pictures.values()) < LARGEST

@@ -9,12 +9,13 @@ import numpy as np
 import pytest
 
 from simulators.faults import catalogue
+from simulators.faults.injections import Injections
 from simulators.organisms import ORGANISMS, OrganismUnknown, organism
-from simulators.plant import Layout, Plant, StateUnusable
+from simulators.plant import COARSE_US, Layout, Plant, StateUnusable
 from simulators.publication import Publication
 from simulators.recipes import US_PER_H, Phase
 from simulators.settings import SimulatorSettings
-from simulators.tags import ASSAYS, COLUMN, TAGS
+from simulators.tags import ASSAY, ASSAYS, COLUMN, TAGS
 
 START = 1_795_000_000_000_000
 MINUTE = 60_000_000
@@ -130,6 +131,44 @@ def test_the_settings_name_the_process_and_its_tags(
     core = SimulatorSettings(data=folder, process="ecoli", instruments="core")
     assert {tag.name for tag in core.tags} < names
     assert SimulatorSettings(data=folder).tags == TAGS
+
+
+@pytest.mark.parametrize("name", ORGANISMS)
+def test_a_vessel_has_the_assays_of_its_process_and_no_others(name: str) -> None:
+    plant, kind = plant_of(name), organism(name)
+    recipe = plant.layout.recipe
+    plant.fast_forward(START + round((recipe.before_culture_h + 1.0) * US_PER_H))
+    (result,) = plant.laboratory.answers(2 * plant.now)[:1]
+    publication = Publication(1, 0, kind.columns(), kind.assays())
+    instant = publication.assays(result)
+    assert len(instant.nodes) == len(kind.assays())
+    assert max(instant.nodes) == publication.width - 1
+    names = {tag.name for tag in kind.assays()}
+    assert ("LAB.VCD" in names) == (name in {"cho", "hek293"})
+    assert ("LAB.FULL_CAPSIDS" in names) == (name == "hek293")
+    assert ("LAB.ACETATE" in names) == (name == "ecoli")
+
+
+def test_a_poor_transfection_shows_in_capsids_and_hardly_online() -> None:
+    found = []
+    for faulty in (False, True):
+        plant = plant_of("hek293")
+        injections = Injections(catalogue.load(), ("BR101",), process="hek293")
+        plant.injections = injections
+        if faulty:
+            injections.inject("BR101", "P05", None, None, plant.now)
+        recipe = plant.layout.recipe
+        end = START + round((recipe.before_culture_h + 97.0) * US_PER_H)
+        plant.fast_forward(end, COARSE_US)
+        capsids = [
+            r.values[ASSAY["LAB.FULL_CAPSIDS"]]
+            for r in plant.laboratory.answers(2 * plant.now)
+        ]
+        found.append((capsids[-1], plant.values[0, COLUMN["AIT-104.PV"]]))
+    (good, cells), (poor, cells_of_poor) = found
+    assert good > 0.3
+    assert poor < 0.5 * good
+    assert cells_of_poor == pytest.approx(cells, rel=0.1)
 
 
 def test_an_unknown_process_is_named_with_those_there_are() -> None:

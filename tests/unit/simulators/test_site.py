@@ -41,6 +41,8 @@ def test_vessels_are_named_on_through_the_processes(tmp_path: Path) -> None:
     assert settings(tmp_path, processes="").suites == {
         "cho": ("BR101", "BR102", "BR103")
     }
+    further = settings(tmp_path, processes="", vessels=1, first=1601)
+    assert further.vessel_names == ("BR1601",)
     twice = settings(tmp_path, processes="ecoli=1,cho=1,ecoli=2")
     assert twice.suites == {"ecoli": ("BR101", "BR102", "BR103"), "cho": ("BR104",)}
     for wrong in ("yeast=1", "cho", "cho=0", "cho=1;ecoli=1"):
