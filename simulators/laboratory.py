@@ -110,7 +110,10 @@ class Laboratory:
 
     def to_json(self) -> list[dict[str, Any]]:
         """Return what is not known yet."""
-        return [asdict(one) for one in self._pending]
+        return [
+            {**asdict(one), "values": [_written(value) for value in one.values]}
+            for one in self._pending
+        ]
 
     def restore(self, body: Sequence[Mapping[str, Any]]) -> None:
         """Go on from what `to_json` saw."""
@@ -119,9 +122,15 @@ class Laboratory:
         ]
 
 
-def _filled(values: Sequence[float]) -> tuple[float, ...]:
-    """Return values of an older state with the assays it did not know."""
-    return (*values, *[math.nan] * (len(ALL_ASSAYS) - len(values)))
+def _written(value: float) -> float | None:
+    """Return what JSON has for a value: null for none."""
+    return None if math.isnan(value) else value
+
+
+def _filled(values: Sequence[float | None]) -> tuple[float, ...]:
+    """Return written values; an older state's without the assays it did not know."""
+    known = [math.nan if value is None else value for value in values]
+    return (*known, *[math.nan] * (len(ALL_ASSAYS) - len(known)))
 
 
 def _true(process: Process, state: State, vessel: int) -> NDArray[np.float64]:
