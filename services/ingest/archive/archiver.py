@@ -221,8 +221,8 @@ class Archiver:
         try:
             outcome = await self._store(state, prepared.content)
         except ContentRefused as error:
-            for smaller in _smaller(portion, error):
-                await self._store_portion(state, smaller)
+            for part in smaller(portion, error):
+                await self._store_portion(state, part)
             return
         self._note(state, prepared, outcome)
         if prepared.content.configuration is not None:
@@ -354,13 +354,20 @@ class Archiver:
                 await consumer.seek(at, position)
 
 
-def _smaller(portion: Sequence[Entry], error: ContentRefused) -> list[Sequence[Entry]]:
-    """Return halves of what the database refused, or one record as a dead letter."""
+def smaller(portion: Sequence[Entry], error: ContentRefused) -> list[Sequence[Entry]]:
+    """Return halves of what the database refused, or one record as a dead letter.
+
+    A gap is never given up: without its tags it says more than was lost, never less.
+    """
     if len(portion) > 1:
         half = len(portion) // 2
         return [portion[:half], portion[half:]]
-    if isinstance(portion[0].meaning, Unreadable):
+    (entry,) = portion
+    if isinstance(entry.meaning, Unreadable):
         raise error
+    if isinstance(entry.meaning, Gap) and entry.meaning.tags is not None:
+        wider = replace(entry.meaning, tags=None, count=None)
+        return [[Entry(entry.source, wider)]]
     return [[Entry(portion[0].source, Unreadable(str(error)))]]
 
 

@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from services.ingest.archive.archiver import smaller
 from services.ingest.archive.contents import Known, prepare, sorted_unique
 from services.ingest.archive.entries import (
     Entry,
@@ -23,6 +24,7 @@ from shared.plant import digest
 from shared.readings import merge
 from shared.store.configuration import KnownPlant, Role
 from shared.store.reached import Reached
+from shared.store.transaction import ContentRefused
 from shared.wire import (
     ConfigurationRecord,
     decode_gap,
@@ -269,3 +271,13 @@ def test_only_losses_that_no_connection_noticed_are_asked_for_and_once() -> None
     assert len(asked(content)) == 2
     back = prepare(entries(*messages, topic=Topic.BACKFILL), known()).content
     assert not asked(back)
+
+
+def test_a_gap_that_the_database_refuses_is_declared_without_its_tags() -> None:
+    gap = Gap("dcs", GapCause.SPOOL_FULL, 700, 900, (5, 6), 9, "why")
+    refused = entries(Message(*encode_gap(gap)))
+    ((entry,),) = smaller(refused, ContentRefused("no"))
+    (stored,) = prepare([entry], known()).content.gaps
+    assert stored == Gap("dcs", GapCause.SPOOL_FULL, 700, 900, None, None, "why")
+    ((letter,),) = smaller([entry], ContentRefused("no"))
+    assert isinstance(letter.meaning, Unreadable)
