@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
     from pathlib import Path
 
-CHECKS = ("cho_checks.yaml",)
+CHECKS = ("cho_checks.yaml", "cho_balances.yaml")
 """The alarm set of the simulated CHO process: by tag, residuals and causes."""
 SERVER = "simulated"
 """Name of the simulated plant's server; it outlives a change of port."""
@@ -79,6 +79,8 @@ def _read_checks(name: str) -> dict[str, Any]:
 
 def _with_checks(vessel: Vessel, sets: Sequence[dict[str, Any]]) -> Vessel:
     """Return the vessel with the checks of `sets` that its tags allow."""
+    names = {tag.name for tag in vessel.tags}
+    sets = [one for one in sets if set(one.get("requires", ())) <= names]
     body = vessel.model_dump(exclude_defaults=True)
     for tag in body["tags"]:
         for checks in sets:
@@ -98,7 +100,6 @@ def _with_checks(vessel: Vessel, sets: Sequence[dict[str, Any]]) -> Vessel:
         if new in {residual["name"] for residual in residuals}
     }
     residuals = [one for one in residuals if one["name"] not in better]
-    names = {tag["name"] for tag in body["tags"]}
     learned = {
         "residuals": residuals,
         "samples": [
