@@ -261,6 +261,35 @@ class UpperBand(EwmaBand):
         return middle - self._half(), middle + self._half()
 
 
+class LaggedUpper(LaggedBand):
+    """The upper quantile of the latest against that of what was some days ago.
+
+    As `UpperBand`, for residuals that also change slowly by themselves.
+    """
+
+    def __init__(self, width: Width, lag: int, settle: int) -> None:
+        super().__init__(width, lag, settle)
+        self._latest: deque[float] = deque(maxlen=ROLLING)
+
+    def judge(self, value: float, *, calm: bool) -> None:
+        """Take a value that is judged; `calm`: while there is no alarm."""
+        super().judge(value, calm=calm)
+        self._latest.append(value)
+
+    def score(self) -> float:
+        """Return how far the latest quantile is from the past one; 1.0 is the limit."""
+        if not self.ready or len(self._latest) < ROLLING:
+            return 0.0
+        middle, half = self._past()
+        return self.width.away(float(np.quantile(self._latest, UPPER)) - middle) / half
+
+    def _past(self) -> tuple[float, float]:
+        """Return the quantile of what was then, and half the band's width."""
+        then = np.array(list(islice(self._values, self._settle)))
+        half = max(self.width.sigmas * float(then.std()), self.width.least, 1e-9)
+        return float(np.quantile(then, UPPER)), half
+
+
 def new(residual: Residual) -> Model:
     """Return an unlearned model as plant.yaml asks for it."""
     width = width_of(residual)
@@ -270,13 +299,14 @@ def new(residual: Residual) -> Model:
         return ChangePoint(width, drift.ADWIN())
     if residual.detector == "page-hinkley":
         return ChangePoint(width, drift.PageHinkley())
-    if residual.detector == "upper-quantile":
-        return UpperBand(width)
+    upper = residual.detector == "upper-quantile"
     if residual.lag_s > 0.0:
         windows = (
             round(t / residual.every_s) for t in (residual.lag_s, residual.settle_s)
         )
-        return LaggedBand(width, *windows)
+        return (LaggedUpper if upper else LaggedBand)(width, *windows)
+    if upper:
+        return UpperBand(width)
     return EwmaBand(width)
 
 

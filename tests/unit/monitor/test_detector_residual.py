@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from services.monitor.detectors import models
 from services.monitor.detectors.models import ModelUnusable, from_text
 from services.monitor.detectors.residual import SnapshotUnknown
 from services.monitor.oxygen import transfer_ratio
@@ -142,3 +143,23 @@ SIZES = {
     "impeller_m": 0.45,
     "power_number": 0.5,
 }
+
+
+@pytest.mark.parametrize(("lag_s", "found"), [(0.0, True), (345_600.0, False)])
+def test_a_slow_change_of_its_own_is_none_against_some_days_ago(
+    lag_s: float,
+    found: bool,  # noqa: FBT001
+) -> None:
+    residual = Residual(
+        name="ratio", terms={"A": 1.0}, detector="upper-quantile", every_s=1800,
+        settle_s=86_400, lag_s=lag_s, band=0.045, sensitivity=0.1, side="low",
+    )  # fmt: skip
+    slow, fast = models.new(residual), models.new(residual)
+    hours = np.arange(0.0, 336.0, 0.5)
+    for half, hour in enumerate(hours):
+        for model, falls in ((slow, 0.0), (fast, max(hour - 200.0, 0.0) * 0.001)):
+            value = 1.0 - 0.006 * hour / 24 - falls
+            learns = half < 48
+            model.learn(value) if learns else model.judge(value, calm=True)
+    assert (slow.score() >= 1.0) is found
+    assert fast.score() >= 1.0
