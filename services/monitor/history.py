@@ -5,7 +5,6 @@ Columns are the tags by number. Steps without any reading are left out.
 
 from __future__ import annotations
 
-from collections import deque
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -35,15 +34,14 @@ class Step:
     """Start of the step / STEP_US."""
     total: NDArray[np.float64]
     """Sum of good values."""
-    good: NDArray[np.int64]
-    other: NDArray[np.int64]
+    good: NDArray[np.int64] | NDArray[np.int32]
+    other: NDArray[np.int64] | NDArray[np.int32]
     """Readings that were uncertain or bad."""
 
     @property
     def mean(self) -> NDArray[np.float64]:
         """Return the mean of good values; NaN where there are none."""
-        count = np.where(self.good > 0, self.good, 1)
-        return np.where(self.good > 0, self.total / count, np.nan)
+        return _mean(self.total, self.good)
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +55,19 @@ class Change:
 
 
 class History:
-    """Sums of the running step and the finished ones."""
+    """Sums of the running step and the finished ones.
+
+    Bounded by: KEPT steps, whose memory is taken at once. When full: the oldest goes.
+    """
 
     def __init__(self, tags: int) -> None:
         self._tags = tags
-        self._steps: deque[Step] = deque(maxlen=KEPT)
+        self._ended = 0
+        """Steps that were finished; the last KEPT of them are in the rows below."""
+        self._number = np.full(KEPT, -1, np.int64)
+        self._total = np.full((KEPT, tags), 0.0)
+        self._good = np.full((KEPT, tags), 0, np.int32)
+        self._other = np.full((KEPT, tags), 0, np.int32)
         self._open = self._empty(-1)
 
     def _empty(self, number: int) -> Step:
@@ -76,8 +82,19 @@ class History:
         self._open = self._empty(number)
         if ended.number < 0:
             return None
-        self._steps.append(ended)
+        self._keep(ended)
         return ended
+
+    def _keep(self, step: Step) -> None:
+        row = self._ended % KEPT
+        self._number[row] = step.number
+        self._total[row] = step.total
+        self._good[row], self._other[row] = step.good, step.other
+        self._ended += 1
+
+    def _rows(self) -> NDArray[np.intp]:
+        """Return the rows of finished steps, oldest first."""
+        return np.arange(max(0, self._ended - KEPT), self._ended) % KEPT
 
     def take(self, layer: Layer) -> None:
         """Count readings into the running step."""
@@ -88,10 +105,14 @@ class History:
 
     def counts(self, tag: int, time: int) -> tuple[int, int]:
         """Return readings of a tag in the window before `time`: good, others."""
-        first = (time - WINDOW_US) // STEP_US
-        steps = [s for s in (*self._steps, self._open) if s.number >= first]
-        good = sum(int(step.good[tag]) for step in steps)
-        return good, sum(int(step.other[tag]) for step in steps)
+        first = max(0, (time - WINDOW_US) // STEP_US)
+        rows = self._number >= first
+        good = int(self._good[rows, tag].sum())
+        other = int(self._other[rows, tag].sum())
+        if self._open.number >= first:
+            good += int(self._open.good[tag])
+            other += int(self._open.other[tag])
+        return good, other
 
     def changes(self, time: int, least: float) -> list[Change]:
         """Return what moved by `least` sigmas or more, strongest first.
@@ -100,24 +121,42 @@ class History:
         that ends ten minutes before it, by the scatter of that hour's steps.
         """
         last, past = time // STEP_US, (time - WINDOW_US) // STEP_US
-        before = [s.mean for s in self._steps if s.number < past]
-        now = [s.mean for s in self._steps if past <= s.number < last][-2:]
-        if len(before) < FEWEST or not now:
+        rows = self._rows()
+        number = self._number[rows]
+        before = rows[number < past]
+        now = rows[(past <= number) & (number < last)][-2:]
+        if len(before) < FEWEST or not len(now):
             return []
         return [
             change
-            for change in _compared(np.array(before), np.array(now))
+            for change in _compared(self._means(before), self._means(now))
             if change.sigmas >= least
         ]
 
+    def _means(self, rows: NDArray[np.intp]) -> NDArray[np.float64]:
+        return _mean(self._total[rows], self._good[rows])
+
     def state(self) -> dict[str, Any]:
         """Return what `restore` needs, JSON."""
-        return {"steps": [_to_json(step) for step in (*self._steps, self._open)]}
+        finished = [
+            Step(int(self._number[r]), self._total[r], self._good[r], self._other[r])
+            for r in self._rows().tolist()
+        ]
+        return {"steps": [_to_json(step) for step in (*finished, self._open)]}
 
     def restore(self, state: Mapping[str, Any]) -> None:
         """Go on from what `state` returned."""
         *finished, self._open = [_from_json(step) for step in state["steps"]]
-        self._steps = deque(finished, maxlen=KEPT)
+        self._number[:], self._ended = -1, 0
+        for step in finished:
+            self._keep(step)
+
+
+def _mean(
+    total: NDArray[np.float64], good: NDArray[np.int64] | NDArray[np.int32]
+) -> NDArray[np.float64]:
+    count = np.where(good > 0, good, 1)
+    return np.where(good > 0, total / count, np.nan)
 
 
 def _compared(before: NDArray[np.float64], now: NDArray[np.float64]) -> list[Change]:
