@@ -69,14 +69,20 @@ class Checkpoint:
 
 def encode(checkpoint: Checkpoint) -> bytes:
     """Return the file's content."""
-    state, rows = _state(checkpoint.watch)
+    state, vessels, rows = _state(checkpoint.watch)
     state["input"] = asdict(checkpoint.input)
     state["events"] = asdict(checkpoint.events)
     state["waiting"], waiting = encode_readings(rows, _HEADER)
-    text = json.dumps(state, separators=(",", ":")).encode()
+    state["vessels"] = {}
+    named = ",".join(f"{_json(name)}:{one}" for name, one in vessels.items())
+    text = (_json(state).removesuffix("}}") + f"{named}}}}}").encode()
     crc = google_crc32c.value(text + waiting)
     first = f"{_MAGIC} {VERSION} {crc:08x} {len(text)} {len(waiting)}\n"
     return first.encode() + text + waiting
+
+
+def _json(what: object) -> str:
+    return json.dumps(what, separators=(",", ":"))
 
 
 def decode(content: bytes, snapshots: Mapping[str, str] | None = None) -> Checkpoint:
@@ -124,20 +130,26 @@ def _parts(content: bytes) -> tuple[bytes, bytes]:
     return rest[: sizes[0]], rest[sizes[0] :]
 
 
-def _state(watch: PartitionWatch) -> tuple[dict[str, Any], Block]:
+def _state(watch: PartitionWatch) -> tuple[dict[str, Any], dict[str, str], Block]:
+    """Return the state but its vessels, these as JSON, and the waiting readings.
+
+    A vessel's is written at once: as objects, all of them would be a multiple of it.
+    """
     snapshots: list[Mapping[int, bool]] = [watch.proofs.last()]
     waiting: list[Block] = []
     vessels = {}
     for name, watched in watch.vessels.items():
         rows, clocks = watched.reorder.waiting()
         waiting.append(rows)
-        vessels[name] = {
-            "marks": asdict(watched.reorder.marks),
-            "clocks": [[each.now, _number(each.alive, snapshots)] for each in clocks],
-            "last": [[tag, *key] for tag, key in watched.reorder.last().items()],
-            "batches": watched.batches.state(),
-            "watch": watched.watch.state(),
-        }
+        vessels[name] = _json(
+            {
+                "marks": asdict(watched.reorder.marks),
+                "clocks": [[c.now, _number(c.alive, snapshots)] for c in clocks],
+                "last": [[tag, *key] for tag, key in watched.reorder.last().items()],
+                "batches": watched.batches.state(),
+                "watch": watched.watch.state(),
+            }
+        )
     record = watch.configuration
     state = {
         "wire": WIRE_VERSION,
@@ -147,9 +159,8 @@ def _state(watch: PartitionWatch) -> tuple[dict[str, Any], Block]:
         "readings": watch.readings,
         "said": watch.proofs.state(),
         "alive": [[tag for tag, proven in s.items() if proven] for s in snapshots],
-        "vessels": vessels,
     }
-    return state, merge(waiting) if waiting else empty()
+    return state, vessels, merge(waiting) if waiting else empty()
 
 
 def _number(alive: Mapping[int, bool], snapshots: list[Mapping[int, bool]]) -> int:
