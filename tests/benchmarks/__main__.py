@@ -3,6 +3,7 @@
     make bench                                      the whole way, about a minute
     make bench ARGS="way --real --seconds 600"      see tests/benchmarks/whole_way.py
     make bench ARGS="push"                          how late alarms reach people
+    make bench ARGS="catchup --seconds 240"         after the log or database was away
     make bench ARGS="stages"                        every stage against its peers
     make bench ARGS="stages columns --rounds 1"     one stage, quickly
 
@@ -19,7 +20,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from tests.benchmarks import charts, push, whole_way
+from tests.benchmarks import catch_up, charts, push, whole_way
 from tests.benchmarks.machine import described
 from tests.benchmarks.results import Comparison, table
 from tests.benchmarks.stages import archived, columns, logged
@@ -72,6 +73,8 @@ def main() -> None:
         whole_way.main(arguments)
     elif what == "push":
         push.main(arguments)
+    elif what == "catchup":
+        sys.exit(catch_up.main(arguments))
     else:
         print(__doc__)
         sys.exit(2)

@@ -133,12 +133,14 @@ class Storm:
         """Return what is stored of each server, and the tags that sent lately.
 
         Of a server the oldest of these tags' newest readings: a gap of all its tags
-        that began later would hide what this tag missed.
+        that began later would hide what this tag missed. Readings of the future, from
+        a clock that was set on, do not count: the collector believes none of them.
         """
         query = (
             "select tag, (extract(epoch from max(time)) * 1000000)::bigint"
             f" from {self.site.variant.namespace}.reading"
-            " where time > to_timestamp($1 / 1000000.0) group by tag"
+            " where time > to_timestamp($1 / 1000000.0)"
+            " and time <= received + interval '5 seconds' group by tag"
         )
         found = {row[0]: row[1] for row in self._ask(query, now_us() - 12 * LATELY_US)}
         lately = max(found.values()) - LATELY_US
