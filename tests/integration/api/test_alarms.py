@@ -85,6 +85,7 @@ async def test_an_alarm_is_shown_with_its_whole_explanation(
             "trend": "/recorded?tag=BR101/TIC-101.PV&start=*-1h",
             "advice": "Look at the jacket.",
             "advisory": False,
+            "verdict": None,
         },
     }
     one = await api.get(f"/alarms/{alarm.alarm}")
