@@ -40,7 +40,7 @@ PROBES = tuple(f"BR10{number}/TIC-101.PV" for number in (1, 2, 3))
 
 @dataclass(frozen=True, slots=True)
 class Outage:
-    """What a test did, and between which readings none could pass, us UTC."""
+    """What a test did, and from when to when nothing was through, us UTC."""
 
     what: str
     start: int
@@ -60,16 +60,15 @@ def _newest(site: Site, probe: str) -> int:
 
 
 def flows_again(site: Site, what: str) -> int:
-    """Wait until something newer than now is stored; return its time, us UTC."""
+    """Wait until readings newer than now are answered; return when, us UTC."""
     now = time.time_ns() // 1000
-
-    def newer() -> int:
-        moment = newest(site)
-        return moment if moment > now else 0
-
-    return int(
-        until(f"data flows after {what}", newer, timeout_s=RECOVERY_S, every_s=0.5)
+    until(
+        f"data flows after {what}",
+        lambda: newest(site) > now,
+        timeout_s=RECOVERY_S,
+        every_s=0.5,
     )
+    return time.time_ns() // 1000
 
 
 def hurt(
@@ -77,7 +76,8 @@ def hurt(
 ) -> Outage:
     """Take something down for two seconds, bring it back, wait for recovery.
 
-    The outage lasts from the last reading that was through before to the first after.
+    The outage lasts from the last reading that was through before until those of after
+    are answered.
     """
     start = newest(site)
     down()
