@@ -28,8 +28,12 @@ UNREACHABLE = (
     asyncpg.TooManyConnectionsError,
     asyncpg.AdminShutdownError,
     asyncpg.CrashShutdownError,
+    asyncpg.InternalClientError,
 )
-"""What asyncpg raises while the server is away, starting or stopping."""
+"""What asyncpg raises while the server is away, starting or stopping.
+
+The last one when a connection that broke within a COPY goes back to its pool.
+"""
 
 _REFUSED = (
     asyncpg.InvalidAuthorizationSpecificationError,

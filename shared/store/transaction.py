@@ -50,7 +50,6 @@ _RETRIABLE = (
     asyncpg.InsufficientResourcesError,  # disk or memory full
     asyncpg.OperatorInterventionError,
     asyncpg.ReadOnlySQLTransactionError,  # a replica, before its promotion
-    asyncpg.InternalClientError,
 )
 _REFUSED_CONTENT = (
     asyncpg.DataError,
