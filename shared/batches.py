@@ -1,4 +1,4 @@
-"""Batches and their phases from what a vessel's string tags said. Pure.
+"""Batches, their phases and states from what a vessel's string tags said. Pure.
 
 A batch runs from the reading that names it until a reading that names another one or
 none (empty text). Bad and Uncertain readings say nothing and change nothing. A batch
@@ -26,7 +26,7 @@ class Said:
 
 @dataclass(frozen=True, slots=True)
 class Phase:
-    """One phase of a batch."""
+    """One phase of a batch, or one state of its procedure."""
 
     name: str
     start: int
@@ -46,6 +46,13 @@ class Batch:
     end: int | None
     """us UTC; None while it runs."""
     phases: tuple[Phase, ...]
+    states: tuple[Phase, ...] = ()
+    """Of its procedure (ISA-88), such as Running and Held, one after the other."""
+
+    @property
+    def state(self) -> str | None:
+        """Return the state it is in, or was in when it ended; None: nobody says."""
+        return self.states[-1].name if self.states else None
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +63,7 @@ class Context:
     phase: Sequence[Said] = ()
     product: Sequence[Said] = ()
     client: Sequence[Said] = ()
+    state: Sequence[Said] = ()
 
 
 def batches(vessel: str, context: Context) -> list[Batch]:
@@ -69,6 +77,7 @@ def batches(vessel: str, context: Context) -> list[Batch]:
             start=start,
             end=end,
             phases=tuple(_phases(context.phase, start, end)),
+            states=tuple(_phases(context.state, start, end)),
         )
         for name, start, end in _runs(context.batch)
     ]

@@ -19,7 +19,7 @@ class EventKind(StrEnum):
     DETECTION = "detection"
     """What a detector said; alarms rest on these."""
     BATCH = "batch"
-    """A batch or phase began or ended."""
+    """A batch or phase began or ended, or a batch's state changed."""
     CHANGE = "change"
     """A configuration, mode or limit changed; a service started."""
 
@@ -199,17 +199,20 @@ class Detection:
 
 @dataclass(frozen=True, slots=True)
 class BatchEvent:
-    """A batch or phase of a vessel began or ended."""
+    """A batch or phase of a vessel began or ended, or a state of its batch began."""
 
     id: str
     vessel: str
     batch: str
     phase: str | None
-    """None for the batch itself."""
+    """None for the batch itself, and for a state of it."""
     began: bool
     time: int
     product: str | None = None
     client: str | None = None
+    state: str | None = None
+    """ISA-88 state that the batch went into, such as Held; it ends with the next one.
+    None for beginnings and ends of the batch and its phases."""
 
 
 @dataclass(frozen=True, slots=True)

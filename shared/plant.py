@@ -164,6 +164,8 @@ class Context(_Part):
     phase: Name | None = None
     product: Name | None = None
     client: Name | None = None
+    state: Name | None = None
+    """State of the batch's procedure (ISA-88): Running, Held, Aborted and so on."""
 
 
 class Vessel(_Part):

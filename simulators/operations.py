@@ -14,8 +14,16 @@ from simulators.feeding import flow_mlpm
 from simulators.laboratory import Laboratory
 from simulators.procedural import Command, CommandRefused, follows
 from simulators.procedural import State as Procedure
-from simulators.recipes import US_PER_H, Batch, Phase, next_turn
-from simulators.setpoints import FEED, OXYGEN, Setpoints
+from simulators.recipes import (
+    ALONE,
+    US_PER_H,
+    Batch,
+    Numbering,
+    Phase,
+    degc_late,
+    next_turn,
+)
+from simulators.setpoints import FEED, OXYGEN, TEMPERATURE, Setpoints
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -23,6 +31,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from shared.bioprocess.process import Process
+    from simulators.faults.effects import Effects
     from simulators.processes.design import Design
     from simulators.processes.state import State
     from simulators.recipes import Recipe
@@ -48,6 +57,7 @@ class Operations:
         *,
         seed: int,
         starts: Sequence[int],
+        numbering: Numbering = ALONE,
     ) -> None:
         """Plan one batch per vessel.
 
@@ -57,13 +67,15 @@ class Operations:
             recipe: of all batches.
             seed: of the plant.
             starts: of the first batch of each vessel, us UTC.
+            numbering: of the batches.
         """
         self._process, self._design, self._recipe = process, design, recipe
         self._seed, self._turns = seed, recipe.turns()
         count = len(starts)
         order = sorted(range(count), key=lambda i: (starts[i], i))
-        number = {vessel: n + 1 for n, vessel in enumerate(order)}
-        self._next_number = count + 1
+        number = {vessel: numbering.at(n) for n, vessel in enumerate(order)}
+        self._numbers_apart = numbering.every
+        self._next_number = numbering.at(count)
         kind = process.name.upper()
         self.batches = [Batch(number[i], starts[i], kind) for i in range(count)]
         self.phases = [Phase.CLEAN] * count
@@ -137,7 +149,7 @@ class Operations:
             started = self.batches[index].started + round(recipe.cycle_h * US_PER_H)
             kind = self.batches[index].kind
             self.batches[index] = Batch(self._next_number, started, kind)
-            self._next_number += 1
+            self._next_number += self._numbers_apart
             self._started[index] = started
             hours = (to - started) / US_PER_H
         phase = recipe.phase(hours)
@@ -146,6 +158,8 @@ class Operations:
             self.phases[index] = phase
             self._open[index] = phase in _MOVING
             self._enter(state, index, phase, fresh)
+        if hours >= recipe.closed_h:
+            self._closes(index)
         self._sample(state, index, to, hours - recipe.before_culture_h, mistaken)
         self.setpoints.follow(index, recipe.setpoints(hours))
         following = next_turn(self._turns, hours) * US_PER_H
@@ -241,6 +255,17 @@ class Operations:
         written = self.setpoints.written[FEED]
         return np.where(np.isnan(written), flow, written)
 
+    def shifted(self, effects: Effects | None, at: int) -> Vector | None:
+        """Return what faults add to the recipe's setpoints, shape (4, n); us UTC."""
+        if effects is None or not effects.late_h.any():
+            return None if effects is None else effects.setpoints
+        shift = effects.setpoints.copy()
+        for index in np.flatnonzero(effects.late_h).tolist():
+            hours = (at - self.batches[index].started) / US_PER_H
+            late_h = float(effects.late_h[index])
+            shift[TEMPERATURE, index] += degc_late(self._recipe, hours, late_h)
+        return shift
+
     def bolus_mlpm(self, seconds: float) -> Vector:
         """Return the flow of the glucose pump in this step; it then counts as given."""
         if not self.bolus_l.any():
@@ -297,10 +322,16 @@ class Operations:
         """Let the procedure's state follow the recipe's phase."""
         state = self.states[index]
         if phase is Phase.CLEAN and state is not Procedure.IDLE:
-            ended = follows(state, Command.FINISH)
-            self.states[index] = follows(ended, Command.RESET)
+            self._closes(index)
+            self.states[index] = follows(self.states[index], Command.RESET)
         elif state is Procedure.IDLE and phase is not Phase.CLEAN:
             self.states[index] = follows(state, Command.START)
+
+    def _closes(self, index: int) -> None:
+        """End the procedure of an emptied vessel: its batch is Complete or Aborted."""
+        state = self.states[index]
+        if state in {Procedure.RUNNING, Procedure.ABORTING}:
+            self.states[index] = follows(state, Command.FINISH)
 
     def command(self, index: int, command: Command, now: int) -> None:
         """Hold, restart or abort the batch of a vessel, us UTC; see `procedural`.

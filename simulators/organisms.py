@@ -215,8 +215,8 @@ SINGLE_USE_200_L = Design(
     bottles_kg=(20.0, 8.0, 15.0, 1.0),
 )
 
-_NO_FAULTS_OF_CELLS = frozenset({"A03", "H01", "P01", "P02", "P03", "P05"})
-"""What microbes cannot have: glucose shots, cell counts, guests, lactate."""
+_NO_FAULTS_OF_CELLS = frozenset({"A03", "A07T", "H01", "P01", "P02", "P03", "P05"})
+"""What microbes cannot have: glucose shots, cell counts and shifts, guests, lactate."""
 _MICROBIAL = frozenset(
     {
         "AIT-103.PV", "AIT-106B.PV", "FIC-113.PV", "FIC-113.SP",
@@ -299,7 +299,7 @@ ORGANISMS: Mapping[str, Organism] = {
             }
         ),
         product="full",
-        faultless=frozenset({"P04"}),
+        faultless=frozenset({"A07T", "P04"}),
     ),
     "penicillin": Organism(
         PenicillinProcess(),

@@ -26,7 +26,7 @@ from simulators.processes.design import ANTIFOAM, FEED, GLUCOSE, Design
 from simulators.processes.loops import Loops
 from simulators.processes.state import State
 from simulators.processes.vessel import Reactor
-from simulators.recipes import US_PER_H, Phase, Recipe
+from simulators.recipes import ALONE, US_PER_H, Numbering, Phase, Recipe
 from simulators.setpoints import FEED as FEED_SETPOINT
 from simulators.tags import COLUMN, TAGS
 
@@ -76,6 +76,8 @@ class Layout:
     process: Process = field(default_factory=ChoProcess)
     tags: tuple[Tag, ...] = TAGS
     """The columns of simulators.tags, with the spans of this plant's instruments."""
+    numbering: Numbering = ALONE
+    """Of its batches; plants that share a site differ in it."""
 
     def age_h(self, index: int) -> float:
         """Return the culture hours of a vessel when the plant starts.
@@ -83,9 +85,10 @@ class Layout:
         The first three are chosen so that three days show every phase.
         """
         chosen = (52.0, 156.0, 303.0)
-        if index < len(chosen):
-            return chosen[index] % self.recipe.harvest_from_h
-        return (index * _GOLDEN % 1.0) * self.recipe.harvest_from_h
+        place = self.numbering.at(index) - 1
+        if place < len(chosen):
+            return chosen[place] % self.recipe.harvest_from_h
+        return (place * _GOLDEN % 1.0) * self.recipe.harvest_from_h
 
 
 class Plant:
@@ -108,7 +111,12 @@ class Plant:
         ]
         self.now = min(starts)
         self._operations = Operations(
-            process, design, recipe, seed=layout.seed, starts=starts
+            process,
+            design,
+            recipe,
+            seed=layout.seed,
+            starts=starts,
+            numbering=layout.numbering,
         )
         self._reactor = Reactor(process, design)
         self._state = State.empty(count, process, design, recipe.rest_l)
@@ -216,7 +224,7 @@ class Plant:
     def _told(self, to: int, seconds: float) -> tuple[Actuators, Vector]:
         """Return what the machines are told in this step, and the setpoints."""
         operations = self._operations
-        shift = None if self.effects is None else self.effects.setpoints
+        shift = operations.shifted(self.effects, to)
         wanted = operations.setpoints.now(shift)
         wanted[FEED_SETPOINT] = operations.feed_mlpm(
             wanted, self.values[:, _OXYGEN], to

@@ -9,9 +9,10 @@
       Holding, Held --+  Aborting, Aborted
                 restart
 ```
-Complete and Aborted end with the reset for the next batch. A hold stands the feeds and
+Complete and Aborted are the last ten minutes of Harvest, when the vessel is empty; they
+end with the reset for the next batch. A hold stands the feeds and
 the recipe, not the cells: loops go on, and phases that become due begin at the restart.
-An abort empties the vessel at once.
+An abort begins to empty the vessel at once.
 """
 
 from __future__ import annotations

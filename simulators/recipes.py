@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 US_PER_H = 3_600_000_000
+CLOSING_H = 1.0 / 6.0
+"""Last part of Harvest: the vessel is empty, lines are flushed, the batch is closed."""
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -110,6 +112,11 @@ class Recipe:
         return self.cycle_h - self.clean_h - 0.3 * self.harvest_h
 
     @property
+    def closed_h(self) -> float:
+        """Return the hours from the start of a batch until its procedure is over."""
+        return self.cycle_h - self.clean_h - CLOSING_H
+
+    @property
     def stages(self) -> tuple[Stage, ...]:
         """Return the phases from inoculation to harvest, in order."""
         warm, cool = self.growth_degc, self.production_degc
@@ -123,7 +130,7 @@ class Recipe:
     def turns(self) -> tuple[float, ...]:
         """Return the hours since the start of a batch at which something changes.
 
-        Phases, the end of filling, samples, the end of a batch; ascending.
+        Phases, the end of filling, samples, the ends of procedure and batch; ascending.
         """
         culture, every = self.before_culture_h, self.sample_every_h
         samples = int(self.harvest_from_h // every) + 1
@@ -131,7 +138,8 @@ class Recipe:
         ends = (self.harvest_from_h, self.harvest_from_h + self.harvest_h)
         phases = [culture + stage.from_h for stage in self.stages]
         phases += [culture + end for end in ends]
-        own = [0.0, self.fill_h, self.prepare_h, self._emptied_h, self.cycle_h]
+        own = [0.0, self.fill_h, self.prepare_h, self._emptied_h, self.closed_h]
+        own.append(self.cycle_h)
         return tuple(sorted({*own, *phases, *marks}))
 
     def phase(self, hours: float) -> Phase:
@@ -170,6 +178,27 @@ class Recipe:
         )
 
 
+def degc_late(recipe: Recipe, hours: float, late_h: float) -> float:
+    """Return by how much a temperature that comes late differs from the recipe's, K.
+
+    Only stages of the culture are late: it is inoculated and harvested when it should.
+
+    Args:
+        recipe: of the batch.
+        hours: since the start of the batch.
+        late_h: how late; negative: early.
+    """
+    begin, end = (
+        recipe.before_culture_h,
+        recipe.before_culture_h + recipe.harvest_from_h,
+    )
+    if not begin <= hours < end:
+        return 0.0
+    shown = min(max(hours - late_h, begin), end - 1e-6)
+    due = recipe.setpoints(hours).temperature_degc
+    return recipe.setpoints(shown).temperature_degc - due
+
+
 def next_turn(turns: tuple[float, ...], hours: float) -> float:
     """Return the first of `turns` after `hours`; the last one when none is left."""
     return turns[min(bisect_right(turns, hours), len(turns) - 1)]
@@ -203,12 +232,36 @@ def program(kind: str, number: int) -> tuple[str, str]:
 INOCULUM_SPREAD = 0.07
 
 
+@dataclass(frozen=True, slots=True)
+class Numbering:
+    """Which numbers the batches of a plant get.
+
+    Simulators that share a site number `first`, `first + every` and so on, each with
+    its own `first` up to `every`: no number comes twice.
+    """
+
+    first: int = 1
+    every: int = 1
+
+    def at(self, place: int) -> int:
+        """Return the number of the batch at a place, from 0.
+
+        >>> [Numbering(2, 3).at(place) for place in range(3)]
+        [2, 5, 8]
+        """
+        return self.first + self.every * place
+
+
+ALONE = Numbering()
+"""Of a simulator that has its site for itself."""
+
+
 @dataclass(slots=True)
 class Batch:
     """One batch in one vessel."""
 
     number: int
-    """Counts the batches of the plant."""
+    """Counts the batches of the site."""
     started: int
     """Start of Prepare, us UTC."""
     kind: str = "CHO"

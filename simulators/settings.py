@@ -37,12 +37,17 @@ class SimulatorSettings(ServiceSettings):
     vessels: int = Field(default=3, ge=1, le=MOST_VESSELS)
     """Named BR101, BR102 and so on, each at another age of its culture."""
     first: int = Field(default=101, ge=1)
-    """Number of the first vessel; simulators of one site number on."""
+    """Number of the first vessel."""
     process: Literal["cho", "hek293", "penicillin", "ecoli"] = "cho"
     """What all vessels cultivate, unless `processes` says more."""
     processes: str = Field(default="", pattern=_PROCESSES)
     """`cho=3,ecoli=2`: how many vessels cultivate what, in the order of their names; in
     place of `vessels` and `process`."""
+    shards: int = Field(default=1, ge=1, le=64)
+    """Processes that serve the site together, with the same settings but `shard`,
+    `port` and `data`: each its part of the vessels, and no batch is named twice."""
+    shard: int = Field(default=1, ge=1)
+    """Which of them this one is, from 1."""
     instruments: Literal["all", "core"] = "all"
     """`core`: only what any fed-batch vessel has, 30 tags."""
     lads: bool = False
@@ -94,6 +99,15 @@ class SimulatorSettings(ServiceSettings):
             )
         return self
 
+    @model_validator(mode="after")
+    def _has_vessels(self) -> Self:
+        if self.shard > self.shards:
+            raise ValueError(f"shard {self.shard}: expected 1 to shards={self.shards}")
+        count = sum(map(len, self.site_suites.values()))
+        if self.shards > count:
+            raise ValueError(f"shards {self.shards}: expected at most {count} vessels")
+        return self
+
     @property
     def tags(self) -> tuple[Tag, ...]:
         """Return the tags of vessels that cultivate `process`."""
@@ -109,7 +123,21 @@ class SimulatorSettings(ServiceSettings):
 
     @property
     def suites(self) -> dict[str, tuple[str, ...]]:
-        """Return the vessels' names by process, all in order."""
+        """Return this shard's vessels by process, all in order."""
+        every = [name for names in self.site_suites.values() for name in names]
+        begin, end = (
+            len(every) * shard // self.shards for shard in (self.shard - 1, self.shard)
+        )
+        mine = set(every[begin:end])
+        parts = {
+            process: tuple(name for name in names if name in mine)
+            for process, names in self.site_suites.items()
+        }
+        return {process: names for process, names in parts.items() if names}
+
+    @property
+    def site_suites(self) -> dict[str, tuple[str, ...]]:
+        """Return the names of the whole site's vessels by process, all in order."""
         pairs = (pair.partition("=") for pair in self.processes.split(",") if pair)
         counts = Counter[str]()
         for process, _, count in pairs:

@@ -14,8 +14,9 @@ from simulators.faults import catalogue, scenario
 from simulators.faults.injections import Injections
 from simulators.faults.located import FileInvalid, Part, parse
 from simulators.loop import STATE_FILE, VERSION, Mode, Pace
-from simulators.organisms import organism
+from simulators.organisms import ORGANISMS, organism
 from simulators.plant import Layout, Plant, StateUnusable, begin
+from simulators.recipes import Numbering
 from simulators.servers.flat import Endpoint
 from simulators.servers.roles import Account, Role
 from simulators.site import Site, Suite, restore
@@ -138,7 +139,10 @@ def start(settings: SimulatorSettings, now: int) -> Start:
 
 
 def _layouts(settings: SimulatorSettings) -> list[tuple[Layout, Injections]]:
-    """Return each suite's layout and its faults to come."""
+    """Return each suite's layout and its faults to come.
+
+    No two suites, nor those of two shards, draw the same noise.
+    """
     return [
         (_layout(settings, process, number), _faults(settings, process))
         for number, process in enumerate(settings.suites)
@@ -147,6 +151,7 @@ def _layouts(settings: SimulatorSettings) -> list[tuple[Layout, Injections]]:
 
 def _layout(settings: SimulatorSettings, process: str, number: int) -> Layout:
     kind = organism(process)
+    number += (settings.shard - 1) * len(ORGANISMS)
     return Layout(
         vessels=settings.suites[process],
         seed=settings.seed + number * _SEEDS_APART,
@@ -154,6 +159,7 @@ def _layout(settings: SimulatorSettings, process: str, number: int) -> Layout:
         recipe=kind.recipe,
         process=kind.process,
         tags=kind.tags,
+        numbering=Numbering(settings.shard, settings.shards),
     )
 
 
@@ -184,7 +190,7 @@ def _faults(settings: SimulatorSettings, process: str) -> Injections:
     known, vessels = catalogue.load(), settings.suites[process]
     if settings.scenario is None:
         return Injections(known, vessels, None, process)
-    runs = {name: one for one, names in settings.suites.items() for name in names}
+    runs = {name: one for one, names in settings.site_suites.items() for name in names}
     wanted = scenario.load(settings.scenario, known, runs)
     return Injections(known, vessels, wanted, process)
 

@@ -171,3 +171,48 @@ def campaign(  # noqa: PLR0913, PLR0917  each is an option of the command
 
     wanted = Wanted(process, batches, faults, out, step, seed, processes, plots)
     typer.echo(simulated(wanted))
+
+
+@simulate.command(
+    epilog="Examples: fedbatch simulate serve --processes cho=3,ecoli=1; "
+    "fedbatch simulate serve --processes cho=3000 --core --history 1h (two servers); "
+    "then fedbatch run --plant data/simulated/plant.yaml",
+)
+def serve(  # noqa: PLR0913  each is an option of the command
+    processes: Annotated[
+        str,
+        typer.Option(
+            help="Vessels by what they cultivate: cho, hek293, penicillin, ecoli."
+        ),
+    ] = "cho=3",
+    servers: Annotated[
+        int | None,
+        typer.Option(
+            min=1,
+            max=64,
+            help="OPC UA servers, a process each. Default: one per 1500 vessels.",
+        ),
+    ] = None,
+    port: Annotated[
+        int, typer.Option(help="Of the first server; the others take the next ones.")
+    ] = 4840,
+    data: Annotated[
+        Path, typer.Option(help="Folder of plant.yaml, states, logs and truth.")
+    ] = Path("data/simulated"),
+    history: Annotated[
+        str, typer.Option(help="How far back a new plant starts: 90m, 12h, 3d.")
+    ] = "3d",
+    seconds: Annotated[
+        float | None, typer.Option("--for", help="End by itself after this time, s.")
+    ] = None,
+    *,
+    core: Annotated[
+        bool, typer.Option("--core", help="30 tags a vessel instead of 52.")
+    ] = False,
+) -> None:
+    """Serve a simulated site over OPC UA, and write one plant.yaml for all of it."""
+    from deploy.command.options import duration
+    from deploy.command.serving import Wanted, served
+
+    length = duration(history, "--history")
+    served(Wanted(processes, servers, port, data, length, core, seconds))

@@ -149,6 +149,7 @@ def _batch(event: BatchEvent) -> dict[str, Any]:
         "began": event.began,
         "product": event.product,
         "client": event.client,
+        "state": event.state,
     }
 
 

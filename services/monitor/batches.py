@@ -1,8 +1,8 @@
-"""Batch and phase events (ISA-88) from what a vessel's context tags say. Pure.
+"""Batch, phase and state events (ISA-88) from what a vessel's context tags say. Pure.
 
 The rules are those of shared/batches.py, taken forward one instant at a time: a batch
 runs from the reading that names it until one that names another or none, a phase lies
-within its batch, and readings that are not Good say nothing.
+within its batch as does a state, and readings that are not Good say nothing.
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ class Said:
     phase: str = ""
     product: str = ""
     client: str = ""
+    state: str = ""
 
 
 class BatchWatch:
@@ -36,7 +37,8 @@ class BatchWatch:
 
     Order: events come in the order of their instants; at one instant ends before
     beginnings, a phase's end before its batch's, a batch's beginning before its
-    phase's. Duplicates: text that says the same again makes no event.
+    phase's, that before its state's. Duplicates: text that says the same again makes
+    no event.
     """
 
     def __init__(self, vessel: Vessel) -> None:
@@ -102,12 +104,22 @@ class BatchWatch:
             yield self._event(after, None, time, began=True)
         if now and (other_batch or was != now):
             yield self._event(after, now, time, began=True)
+        state = after.state if after.batch else ""
+        if state and (other_batch or state != before.state):
+            yield self._event(after, None, time, began=True, state=state)
 
     def _event(
-        self, said: Said, phase: str | None, time: int, *, began: bool
+        self,
+        said: Said,
+        phase: str | None,
+        time: int,
+        *,
+        began: bool,
+        state: str | None = None,
     ) -> BatchEvent:
+        named = (self._vessel, said.batch, phase, began, time)
         return BatchEvent(
-            id=digest(self._vessel, said.batch, phase, began, time),
+            id=digest(*named) if state is None else digest(*named, state),
             vessel=self._vessel,
             batch=said.batch,
             phase=phase,
@@ -115,6 +127,7 @@ class BatchWatch:
             time=time,
             product=said.product or None,
             client=said.client or None,
+            state=state,
         )
 
     def state(self) -> dict[str, Any]:

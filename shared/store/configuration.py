@@ -53,12 +53,13 @@ on conflict (name) do update set site = excluded.site, url = excluded.url,
 simulated = excluded.simulated, heartbeat = excluded.heartbeat"""
 _ADD_VESSEL = """
 insert into vessel (name, site, area, server, partition, batch_tag, phase_tag,
-                    product_tag, client_tag, retired)
-values ($1, $2, $3, $4, $5, $6, $7, $8, $9, false)
+                    product_tag, client_tag, state_tag, retired)
+values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, false)
 on conflict (name) do update set site = excluded.site, area = excluded.area,
 server = excluded.server, partition = excluded.partition,
 batch_tag = excluded.batch_tag, phase_tag = excluded.phase_tag,
-product_tag = excluded.product_tag, client_tag = excluded.client_tag, retired = false"""
+product_tag = excluded.product_tag, client_tag = excluded.client_tag,
+state_tag = excluded.state_tag, retired = false"""
 _SERVER_CLOCK = "i=2258"
 
 
@@ -208,7 +209,7 @@ async def _store_tags(
 def _vessel_row(plant: Plant, vessel: Vessel) -> tuple[Any, ...]:
     ids = {tag.name: tag.id for tag in vessel.tags}
     roles = vessel.context
-    named = (roles.batch, roles.phase, roles.product, roles.client)
+    named = (roles.batch, roles.phase, roles.product, roles.client, roles.state)
     context = (None if name is None else ids[name] for name in named)
     place = (vessel.name, plant.site, vessel.area, vessel.server, vessel.partition)
     return (*place, *context)

@@ -114,6 +114,7 @@ class StoredVessel:
     phase_tag: int | None
     product_tag: int | None
     client_tag: int | None
+    state_tag: int | None
     retired: bool
 
 
@@ -185,7 +186,7 @@ async def vessels(connection: Connection) -> list[StoredVessel]:
     """Return the vessels by name, retired ones too."""
     rows = await connection.fetch(
         "select name, site, area, server, partition, batch_tag, phase_tag,"
-        " product_tag, client_tag, retired from vessel order by name"
+        " product_tag, client_tag, state_tag, retired from vessel order by name"
     )
     return [StoredVessel(**row) for row in rows]
 

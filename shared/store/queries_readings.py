@@ -235,6 +235,7 @@ def context_tags(vessel: StoredVessel) -> dict[str, int]:
         "phase": vessel.phase_tag,
         "product": vessel.product_tag,
         "client": vessel.client_tag,
+        "state": vessel.state_tag,
     }
     return {role: tag for role, tag in roles.items() if tag is not None}
 

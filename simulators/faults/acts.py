@@ -43,6 +43,7 @@ class Act(StrEnum):
     JACKET = "jacket"
     VENT = "vent"
     SETPOINT = "setpoint"
+    LATE = "late"
     KINETIC = "kinetic"
     CELLS = "cells"
     CONTAMINATE = "contaminate"
@@ -66,6 +67,7 @@ _ONLY: dict[Act, set[str]] = {
     Act.JACKET: {"TIC-102.PV"},
     Act.VENT: {"PIC-101.PV"},
     Act.SETPOINT: {"TIC-101.SP", "AIC-101.SP", "AIC-102.SP", "FIC-121.SP"},
+    Act.LATE: {"TIC-101.SP"},
     Act.ASSAY: set(ASSAY),
 }
 """Tags of the machines, setpoints and assays that each of these acts knows."""

@@ -67,6 +67,8 @@ class Effects:
     """Factor on the resistance of the vent filter."""
     setpoints: Vector
     """Added to the recipe's setpoints, shape (4, n)."""
+    late_h: Vector
+    """Hours by which the recipe's temperature comes late; negative: early."""
     gain: Vector
     offset: Vector
     correction: Vector
@@ -107,6 +109,7 @@ class Effects:
             jacket=np.ones(vessels),
             vent=np.ones(vessels),
             setpoints=np.zeros(four),
+            late_h=np.zeros(vessels),
             gain=np.ones(tags),
             offset=np.zeros(tags),
             correction=np.zeros(tags),
@@ -192,6 +195,10 @@ def _setpoint(e: Effects, v: int, effect: Effect, size: float, _: Moment) -> Non
     e.setpoints[SETPOINT[str(effect.tag)], v] += size
 
 
+def _late(e: Effects, v: int, _e: Effect, size: float, _: Moment) -> None:
+    e.late_h[v] += size
+
+
 def _kinetic(e: Effects, v: int, effect: Effect, size: float, _: Moment) -> None:
     factor = e.factors.setdefault(str(effect.constant), np.ones(len(e.speed)))
     factor[v] *= max(1.0 - size, 0.0)
@@ -268,6 +275,7 @@ _ON_MACHINES: dict[Act, Callable[[Effects, int, Effect, float, Moment], None]] =
     Act.JACKET: _jacket,
     Act.VENT: _vent,
     Act.SETPOINT: _setpoint,
+    Act.LATE: _late,
     Act.KINETIC: _kinetic,
 }
 _ON_SIGNALS: dict[Act, Callable[[Effects, int, Effect, float, Moment], None]] = {

@@ -59,6 +59,7 @@ OF: dict[str, Panels] = {
     "A05": Panels(("AIC-101.PV", "FIC-113.PV", "WIT-122.PV"), 0.5, 2.5, fine=True),
     "A06": Panels(("SIC-101.PV", "AIC-102.PV", "EI-101.PV"), 0.1, 0.4, fine=True),
     "A07": Panels(("TIC-101.PV", "viable", "TIC-102.PV"), 3.0, 33.0),
+    "A07T": Panels(("TIC-101.PV", "viable", "antibody"), 6.0, 54.0, age_h=114.0),
     "A08": Panels(("TIC-101.PV", "TIC-101.OUT", "TIC-102.PV"), 2.0, 12.0),
     "A09": Panels(("FIC-112.PV", "AIC-102.PV", "AIC-102.OUT"), 1.0, 5.0, age_h=200.0),
     "A10": Panels(("PIC-101.PV", "AIT-131.PV"), 2.0, 16.0),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
@@ -13,7 +14,7 @@ from services.api.problems import Problem
 from services.api.ranges import batches_of
 from services.api.roles import READ
 from services.api.sources import From
-from shared.batches import Batch
+from shared.batches import Batch, Phase
 from shared.store import queries
 from shared.store.queries import StoredSubscription, StoredTag
 
@@ -43,6 +44,7 @@ async def vessels(found: From, wanted: Wanted) -> Response:
                     ("phase_tag", vessel.phase_tag),
                     ("product_tag", vessel.product_tag),
                     ("client_tag", vessel.client_tag),
+                    ("state_tag", vessel.state_tag),
                 )
             },
             "retired": vessel.retired,
@@ -78,7 +80,8 @@ async def batches(
 ) -> Response:
     """List the batches with their phases, oldest first, as the vessels' tags said.
 
-    `end` is null while a batch or a phase runs.
+    `end` is null while a batch or a phase runs. `states` are those of the batch's
+    procedure (ISA-88), where a tag of the vessel says them; `state` is the last one.
     """
     async with found.database.read() as connection:
         names = await found.directory.names(connection)
@@ -164,11 +167,14 @@ def _batch(batch: Batch) -> dict[str, Any]:
         "product": batch.product,
         "client": batch.client,
         **_span(batch.start, batch.end),
-        "phases": [
-            {"name": phase.name, **_span(phase.start, phase.end)}
-            for phase in batch.phases
-        ],
+        "state": batch.state,
+        "phases": _parts(batch.phases),
+        "states": _parts(batch.states),
     }
+
+
+def _parts(parts: Iterable[Phase]) -> list[dict[str, Any]]:
+    return [{"name": part.name, **_span(part.start, part.end)} for part in parts]
 
 
 def _span(start: int, end: int | None) -> dict[str, str | None]:

@@ -32,6 +32,8 @@ _ROLES = {
     "Product": "product",
     "Client": "client",
 }
+_STATE = "State"
+"""Of the batch, where its object has a batch too; other objects have states as well."""
 _HEARTBEAT = "Heartbeat"
 
 Kind = Literal["number", "boolean", "enumeration", "string", "time"]
@@ -174,7 +176,13 @@ def _with(vessel: Vessel, members: Sequence[Found], depth: int, ids: _Ids) -> Ve
         tags.append(_tag(one, name, ids.next()))
         if len(one.path) == depth + 1 and one.path[-1] in _ROLES:
             roles.setdefault(_ROLES[one.path[-1]], name)
+    if "batch" in roles and any(_says_state(one, depth) for one in members):
+        roles.setdefault("state", _STATE)
     return vessel.model_copy(update={"tags": tuple(tags), "context": Context(**roles)})
+
+
+def _says_state(one: Found, depth: int) -> bool:
+    return one.path[depth:] == (_STATE,) and one.type == "string"
 
 
 def _tag(one: Found, name: str, number: int) -> Tag:

@@ -32,6 +32,7 @@ async def test_vessels_are_listed_with_their_context(
         "phase_tag": "BR101/Phase",
         "product_tag": None,
         "client_tag": None,
+        "state_tag": None,
         "retired": False,
     }
     assert (two["name"], two["simulated"], two["tags"]) == ("BR102", False, 1)
@@ -107,6 +108,8 @@ async def test_batches_have_phases_and_are_ranges(
         "client": None,
         "start": "2026-09-21T14:13:30Z",
         "end": "2026-09-21T14:14:20Z",
+        "state": None,
+        "states": [],
         "phases": [
             {
                 "name": "growth",

@@ -22,6 +22,7 @@ _COMMANDS = (
     *("ledger verify", "dead-letter list", "dead-letter show", "dead-letter replay"),
     *("simulate fault list", "simulate fault inject", "simulate fault clear"),
     *("simulate fault active", "simulate write", "simulate campaign"),
+    *("simulate serve", "simulate batch hold", "simulate batch abort"),
 )
 
 

@@ -20,14 +20,15 @@ vessels:
   - name: BR101
     server: dcs
     partition: 0
-    context: {batch: B, phase: P, product: PR, client: C}
+    context: {batch: B, phase: P, product: PR, client: C, state: S}
     tags:
       - {id: 1, name: B, node: "s=b", type: string}
       - {id: 2, name: P, node: "s=p", type: string}
       - {id: 3, name: PR, node: "s=pr", type: string}
       - {id: 4, name: C, node: "s=c", type: string}
+      - {id: 5, name: S, node: "s=s", type: string}
 """).vessels[0]
-TAGS = {"batch": 1, "phase": 2, "product": 3, "client": 4}
+TAGS = {"batch": 1, "phase": 2, "product": 3, "client": 4, "state": 5}
 
 
 def say(watch: BatchWatch, second: int, **texts: str) -> list[BatchEvent]:
@@ -81,6 +82,25 @@ def test_ids_are_digests_of_what_they_name() -> None:
     assert event.id == digest("BR101", "B1", None, True, NOON_US + 7 * S_US)
 
 
+def test_a_batch_is_held_goes_on_and_is_aborted() -> None:
+    watch = BatchWatch(VESSEL)
+    assert say(watch, 0, state="Idle") == []
+    began = say(watch, 1, batch="B1", phase="growth", state="Running")
+    assert [(e.phase, e.state) for e in began] == [
+        (None, None),
+        ("growth", None),
+        (None, "Running"),
+    ]
+    (held,) = say(watch, 2, state="Held")
+    assert (held.batch, held.state, held.began) == ("B1", "Held", True)
+    time = NOON_US + 2 * S_US
+    assert held.id == digest("BR101", "B1", None, True, time, "Held")
+    assert [e.state for e in say(watch, 3, state="Running")] == ["Running"]
+    assert say(watch, 4, state="Running") == []
+    assert [e.state for e in say(watch, 5, state="Aborting")] == ["Aborting"]
+    assert [e.state for e in say(watch, 6, batch="", state="Idle")] == [None, None]
+
+
 def test_readings_that_are_not_good_say_nothing() -> None:
     watch = BatchWatch(VESSEL)
     block = rows([1], [NOON_US], [np.nan], ["B1"])
@@ -106,9 +126,10 @@ def test_a_restart_in_a_batch_says_nothing_twice() -> None:
     assert say(after, 3, batch="") == say(before, 3, batch="")
 
 
+ROLES = ("batch", "phase", "state")
 names = st.sampled_from(["", "A", "B"])
 instants = st.lists(
-    st.dictionaries(st.sampled_from(["batch", "phase"]), names, min_size=1), max_size=12
+    st.dictionaries(st.sampled_from(ROLES), names, min_size=1), max_size=12
 )
 
 
@@ -117,14 +138,20 @@ def test_events_are_the_edges_of_the_batches_that_the_api_shows(
     story: list[dict[str, str]],
 ) -> None:
     watch = BatchWatch(VESSEL)
-    events = [said(e) for n, texts in enumerate(story) for e in say(watch, n, **texts)]
+    every = [e for n, texts in enumerate(story) for e in say(watch, n, **texts)]
+    events = [said(e) for e in every if e.state is None]
     context = {
         role: [Said(n, t[role]) for n, t in enumerate(story) if role in t]
-        for role in ("batch", "phase")
+        for role in ROLES
     }
-    shown = batches("BR101", Context(context["batch"], context["phase"]))
+    shown = batches("BR101", Context(**context))
+    assert [(e.batch, e.state, said(e)[3]) for e in every if e.state is not None] == [
+        (batch.batch, state.name, state.start)
+        for batch in shown
+        for state in batch.states
+    ]
     assert sorted(events, key=str) == sorted(edges(shown), key=str)
-    assert [e[3] for e in events] == sorted(e[3] for e in events)
+    assert [e.time for e in every] == sorted(e.time for e in every)
 
 
 def edges(shown: list[Batch]) -> list[tuple[str, str | None, bool, int]]:

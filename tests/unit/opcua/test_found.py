@@ -44,6 +44,16 @@ def test_the_flat_profile_gives_vessels_with_loops() -> None:
     assert plant.servers[0].heartbeat.node.endswith("s=site.Heartbeat")
 
 
+def test_a_state_beside_a_batch_is_the_batch_s() -> None:
+    plant = made(
+        *FLAT,
+        found("site/area/BR1/State", type="string"),
+        found("site/area/BR2/State", type="string"),
+        found("site/area/BR2/Pump/State", type="string"),
+    )
+    assert [vessel.context.state for vessel in plant.vessels] == ["State", None]
+
+
 def test_variables_directly_under_a_vessel_are_the_vessel_s() -> None:
     plant = made(
         found("site/area/BR1/TIC-101/PV"),

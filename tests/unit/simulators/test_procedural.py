@@ -62,10 +62,10 @@ def test_a_plant_starts_and_completes_its_batches_itself() -> None:
     plant = Plant(OneFreshVessel(("BR101",), seed=7, recipe=SHORT), START)
     seen: list[State] = []
     while plant.now < START + 32 * US_PER_H:
-        plant.advance(plant.now + 10 * MINUTE)
+        plant.advance(plant.now + 5 * MINUTE)
         if not seen or seen[-1] is not plant.procedure(0):
             seen.append(plant.procedure(0))
-    assert seen == [State.RUNNING, State.IDLE, State.RUNNING]
+    assert seen == [State.RUNNING, State.COMPLETE, State.IDLE, State.RUNNING]
 
 
 def test_a_hold_stands_the_feed_and_a_restart_gives_it_back() -> None:
@@ -100,7 +100,9 @@ def test_an_abort_empties_the_vessel_and_the_next_batch_follows() -> None:
     plant.advance(plant.now + MINUTE)
     assert plant.procedure(0) is State.ABORTING
     assert plant.phase(0) is Phase.HARVEST
-    plant.fast_forward(plant.now + 2 * US_PER_H)
+    plant.fast_forward(plant.now + 115 * MINUTE)
+    assert plant.context(0) == (first, "Harvest", *plant.context(0)[2:4], "Aborted")
+    plant.fast_forward(plant.now + 5 * MINUTE)
     assert plant.phase(0) is Phase.CLEAN
     assert shown(plant, "WIT-101.PV") < 100.0
     plant.fast_forward(plant.now + 3 * US_PER_H)

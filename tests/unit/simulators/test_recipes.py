@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from shared.bioprocess.cho_process import ChoProcess
-from simulators.recipes import Batch, Phase, Recipe, next_turn
+from simulators.recipes import Batch, Phase, Recipe, degc_late, next_turn
 
 RECIPE = Recipe()
 SPREAD = ChoProcess.spread
@@ -37,6 +37,28 @@ def test_feed_runs_from_the_feed_phase_until_harvest() -> None:
     assert RECIPE.setpoints(before + 71.0).feed_mlpm == 0.0
     assert RECIPE.setpoints(before + 72.0).feed_mlpm == pytest.approx(31.25)
     assert RECIPE.setpoints(before + 336.0).feed_mlpm == 0.0
+
+
+@pytest.mark.parametrize(
+    ("culture_h", "late_h", "degc"),
+    [
+        (119.0, 24.0, 0.0),
+        (120.5, 24.0, 4.0),
+        (143.5, 24.0, 4.0),
+        (144.5, 24.0, 0.0),
+        (96.5, -24.0, -4.0),
+        (95.5, -24.0, 0.0),
+        (120.5, -24.0, 0.0),
+        (335.0, -24.0, 0.0),
+        (337.0, 24.0, 0.0),
+        (-1.0, 24.0, 0.0),
+    ],
+)
+def test_a_shift_of_temperature_that_is_late_or_early(
+    culture_h: float, late_h: float, degc: float
+) -> None:
+    hours = RECIPE.before_culture_h + culture_h
+    assert degc_late(RECIPE, hours, late_h) == degc
 
 
 def test_loops_rest_while_the_vessel_is_cleaned() -> None:

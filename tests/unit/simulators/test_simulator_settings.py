@@ -75,3 +75,17 @@ def test_playback_has_the_same_variables_and_its_own(
     settings = PlaybackSettings.load()
     assert settings.layout.tags == {"R1.pH": "pH", "R1.CER": "R - CER"}
     assert settings.layout.time.unit == "min"
+
+
+def test_shards_share_the_vessels_of_a_site_each_once(tmp_path: Path) -> None:
+    site = {"processes": "cho=3,ecoli=2", "shards": 3}
+    parts = [checked(tmp_path, **site, shard=n).suites for n in (1, 2, 3)]
+    assert parts == [
+        {"cho": ("BR101",)},
+        {"cho": ("BR102", "BR103")},
+        {"ecoli": ("BR104", "BR105")},
+    ]
+    with pytest.raises(ValidationError, match="shard 4: expected 1 to shards=3"):
+        checked(tmp_path, **site, shard=4)
+    with pytest.raises(ValidationError, match="shards 6: expected at most 5 vessels"):
+        checked(tmp_path, processes="cho=3,ecoli=2", shards=6)

@@ -11,6 +11,7 @@ import pytest
 
 from simulators.loop import STATE_FILE
 from simulators.plant import Layout, Plant
+from simulators.recipes import US_PER_H
 from simulators.settings import SimulatorSettings
 from simulators.start import StateOfAnotherPlant, start
 
@@ -37,3 +38,20 @@ def test_a_saved_plant_of_other_settings_is_refused_by_name(tmp_path: Path) -> N
     (tmp_path / STATE_FILE).write_text("{}")
     with pytest.raises(StateOfAnotherPlant, match="version None: expected 3"):
         start(settings(tmp_path), clock())
+
+
+def test_shards_of_a_site_share_neither_batch_nor_noise(tmp_path: Path) -> None:
+    site = {"vessels": 4, "process": "ecoli", "history": "PT0S", "shards": 2}
+    seen: dict[str, str] = {}
+    shown = []
+    for shard in (1, 2):
+        begun = start(settings(tmp_path, **site, shard=shard), clock())
+        (plant,) = (suite.plant for suite in begun.site.suites)
+        for _ in range(2):
+            for place, vessel in enumerate(plant.layout.vessels):
+                batch = plant.context(place)[0]
+                assert not batch or seen.setdefault(batch, vessel) == vessel
+            plant.fast_forward(plant.now + 40 * US_PER_H, 900 * SECOND)
+        shown.append(plant.values)
+    assert len(seen) >= 6
+    assert not (shown[0] == shown[1]).all(axis=1).any()
