@@ -16,6 +16,11 @@ from shared.formula import formula
 Priority = Annotated[int, Field(ge=1, le=4)]
 """1 urgent, act at once; 2 high; 3 low; 4 for the record, nobody is told."""
 Seconds = Annotated[float, Field(ge=0, le=7 * 86_400)]
+WEEK_S = 604_800.0
+FEWEST_WINDOWS = 240
+"""Windows learned from below which no rate of false alarms can be promised."""
+RAREST, MOST_OFTEN = 1e-5, 1e-2
+"""False alarms a window that can be promised."""
 
 
 class Mode(StrEnum):
@@ -239,6 +244,9 @@ class Residual(_Check):
     calibrates or changes the instrument)."""
     sensitivity: Annotated[float, Field(gt=0)] = 6.0
     """In standard deviations of the residual's own past."""
+    false_alarms_per_week: Annotated[float, Field(gt=0)] | None = None
+    """Instead of `sensitivity`: how many may come of what was learned going on, on
+    average; how wide the band must be follows from what was learned."""
     lag_s: Seconds = 0.0
     """For residuals that change slowly by themselves: compared is what was this long
     ago (as much as `settle_s` of it), not what was learned when the phases began."""
@@ -274,6 +282,35 @@ class Residual(_Check):
                 "the value is known"
             )
         return self
+
+    @model_validator(mode="after")
+    def _a_rate_can_be_promised(self) -> Residual:
+        rate = self.false_per_window
+        if rate is None:
+            return self
+        what = f"residual {self.name!r} false_alarms_per_week"
+        if self.detector != "ewma" or self.lag_s or self.expected is not None:
+            raise ValueError(f"{what}: expected detector ewma, no lag, nothing known")
+        if "sensitivity" in self.model_fields_set:
+            raise ValueError(f"{what}: expected no sensitivity beside it")
+        if self.settle_s < FEWEST_WINDOWS * self.every_s:
+            raise ValueError(
+                f"{what}: expected settle_s of {FEWEST_WINDOWS} windows of every_s "
+                "or more"
+            )
+        if not RAREST <= rate <= MOST_OFTEN:
+            raise ValueError(
+                f"{what}: expected {RAREST:g} to {MOST_OFTEN:g} a window of every_s, "
+                f"found {rate:.3g}"
+            )
+        return self
+
+    @property
+    def false_per_window(self) -> float | None:
+        """Return how many false alarms a window are allowed; None: not said."""
+        if self.false_alarms_per_week is None:
+            return None
+        return self.false_alarms_per_week * self.every_s / WEEK_S
 
     @property
     def is_learned(self) -> bool:

@@ -158,9 +158,10 @@ def _of_residual(
         terms = "oxygen taken up by the gas / carried by kLa"
     if residual.formula is not None:
         terms = "balance over " + ", ".join(residual.tags)
-    by = (
-        f"{residual.detector}, {residual.mode.value}, at {residual.sensitivity:g} sigma"
-    )
+    at = f"at {residual.sensitivity:g} sigma"
+    if residual.false_alarms_per_week is not None:
+        at = f"at {residual.false_alarms_per_week:g} false alarms a week"
+    by = f"{residual.detector}, {residual.mode.value}, {at}"
     by += f" and at least {residual.band:g}" if residual.band else ""
     expected = "near its own past"
     if residual.expected is not None:

@@ -17,6 +17,7 @@ import numpy as np
 from river import __version__ as river_version
 from river import drift, stats
 
+from services.monitor.detectors.rated import RatedBand
 from shared.domain import FedbatchError
 
 if TYPE_CHECKING:
@@ -44,6 +45,8 @@ class Width:
     least: float
     side: str = "both"
     """`high` or `low`: only what is above or below counts."""
+    per_window: float | None = None
+    """Instead of `sigmas`: false alarms a window that are allowed."""
 
     def away(self, change: float) -> float:
         """Return how far a change goes towards the side that counts."""
@@ -307,12 +310,15 @@ def new(residual: Residual) -> Model:
         return (LaggedUpper if upper else LaggedBand)(width, *windows)
     if upper:
         return UpperBand(width)
-    return EwmaBand(width)
+    rated = residual.false_alarms_per_week is not None
+    return RatedBand(width, FAST) if rated else EwmaBand(width)
 
 
 def width_of(residual: Residual) -> Width:
     """Return the band that plant.yaml asks for."""
-    return Width(residual.sensitivity, residual.band, residual.side)
+    return Width(
+        residual.sensitivity, residual.band, residual.side, residual.false_per_window
+    )
 
 
 def to_text(model: Model) -> str:

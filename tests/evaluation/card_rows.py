@@ -1,0 +1,89 @@
+"""Cards of detectors of several tags at once, by rows: levels, MEWMA, batch course."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from services.monitor.detectors.level import Levels
+from services.monitor.detectors.level_voters import VOTERS
+from services.monitor.detectors.mewma_limits import learned
+from services.monitor.detectors.trajectory import learned_batches
+from tests.evaluation.calibration import Noise
+from tests.evaluation.card import Card
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from numpy.typing import NDArray
+
+    from services.monitor.detectors.vector import VectorDetector
+
+    Measure = Callable[[], Card]
+    Make = Callable[[NDArray[np.float64]], VectorDetector]
+
+TAGS = tuple(f"T{i}" for i in range(10))
+LEARN, QUIET, REPEATS = 600, 2400, 20
+AFTER = 200
+SIZES = (1.0, 2.0, 4.0)
+BATCHES = 12
+"""Normal batches, as long as `LEARN` each."""
+
+
+def of_rows() -> Iterator[tuple[str, Measure]]:
+    """Yield detectors with what measures their cards."""
+    for detector, setting, make in (
+        ("level", "the votes that ship; 600 rows learned", _levels),
+        ("MEWMA", "1 % of rows; 600 rows learned", _mewma),
+        ("batch course", "0.75 % of rows; 12 batches of 600 rows", _course),
+    ):
+        yield detector, partial(_card, detector, setting, make)
+
+
+def _levels(normal: NDArray[np.float64]) -> VectorDetector:
+    return Levels(TAGS, normal[-LEARN:], VOTERS)
+
+
+def _mewma(normal: NDArray[np.float64]) -> VectorDetector:
+    return learned(TAGS, [normal[-LEARN:]])
+
+
+def _course(normal: NDArray[np.float64]) -> VectorDetector:
+    return learned_batches(TAGS, list(normal.reshape(BATCHES, LEARN, len(TAGS))))
+
+
+def rows_of(seed: int, rows: int) -> NDArray[np.float64]:
+    """Return averages over 5 min of ten instruments that share half their variance."""
+    random = np.random.default_rng([seed, rows])
+    own = np.array(list(Noise(300).windows(random, len(TAGS) + 1, rows)))
+    return np.asarray((own[:, 1:] + own[:, :1]) / (own.std() * 2.0**0.5), float)
+
+
+def _card(detector: str, setting: str, make: Make) -> Card:
+    false, spent = 0, 0.0
+    delays: dict[float, list[float]] = {size: [] for size in SIZES}
+    for repeat in range(REPEATS):
+        learner = make(rows_of(40 + repeat, BATCHES * LEARN))
+        began = time.process_time()
+        false += len(_begun(learner, rows_of(60 + repeat, QUIET // 4)))
+        spent += time.process_time() - began
+        for size in SIZES:
+            learner = make(rows_of(40 + repeat, BATCHES * LEARN))
+            changed = rows_of(80 + repeat, 100 + AFTER)
+            changed[100:, 3] += size
+            found = [row - 100 for row in _begun(learner, changed) if row >= 100]
+            delays[size].append(float(min(found, default=np.inf)))
+    judged = REPEATS * (QUIET // 4)
+    return Card(
+        detector, f"{setting}, 10 tags", float(judged), false,
+        "steps of one tag, in its deviations", delays, 1e6 * spent / judged,
+        rows=True, timeless=True,
+    )  # fmt: skip
+
+
+def _begun(detector: VectorDetector, rows: NDArray[np.float64]) -> list[int]:
+    on = np.array([detector.learn(row, learning=True) for row in rows]) >= 1.0
+    return np.flatnonzero(on & ~np.concatenate([[False], on[:-1]])).tolist()
