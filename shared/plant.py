@@ -24,6 +24,7 @@ from shared.checks import (
 )
 from shared.domain import FedbatchError
 from shared.located import Path, field_of, line_of, not_yaml, problem
+from shared.vector_checks import VectorCheck
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -182,15 +183,18 @@ class Vessel(_Part):
     """What should stay near zero, or near its own past, while all is well."""
     samples: tuple[SampleCheck, ...] = ()
     """Instruments that are compared with laboratory samples."""
+    vectors: tuple[VectorCheck, ...] = ()
+    """Tags that are watched together."""
     causes: tuple[PossibleCause, ...] = ()
     """What can go wrong here: alarms name the likeliest, with its evidence."""
 
     @model_validator(mode="after")
     def _residuals_name_numbers(self) -> Vessel:
         numbers = {tag.name for tag in self.tags if tag.type == "number"}
-        named: dict[str, tuple[Residual | SampleCheck, ...]] = {
+        named: dict[str, tuple[Residual | SampleCheck | VectorCheck, ...]] = {
             "residual": self.residuals,
             "sample": self.samples,
+            "vector": self.vectors,
         }
         for what, parts in named.items():
             names = [part.name for part in parts]
@@ -206,13 +210,14 @@ class Vessel(_Part):
 
     @model_validator(mode="after")
     def _covering_checks_are_there(self) -> Vessel:
-        named: dict[str, TagCheck | Residual | SampleCheck] = {
+        named: dict[str, TagCheck | Residual | SampleCheck | VectorCheck] = {
             f"{tag.name}/{name}": check
             for tag in self.tags
             for name, check in (tag.checks.named() if tag.checks else {}).items()
         }
         named |= {f"residual/{residual.name}": residual for residual in self.residuals}
         named |= {f"sample/{sample.name}": sample for sample in self.samples}
+        named |= {f"vector/{vector.name}": vector for vector in self.vectors}
         for name, check in named.items():
             for other in check.covered_by:
                 if other not in named or other == name:
@@ -264,6 +269,7 @@ def check_names(vessel: Vessel) -> Iterator[str]:
             yield from (f"{tag.name}/{name}" for name in tag.checks.named())
     yield from (f"residual/{residual.name}" for residual in vessel.residuals)
     yield from (f"sample/{sample.name}" for sample in vessel.samples)
+    yield from (f"vector/{vector.name}" for vector in vessel.vectors)
     yield "no-data"
 
 

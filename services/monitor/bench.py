@@ -14,6 +14,7 @@ from services.monitor.detectors.rate import RateCheck, Rates
 from services.monitor.detectors.residual import ResidualCheck, Residuals
 from services.monitor.detectors.sampled import SampledCheck, Samples
 from services.monitor.detectors.state import StateCheck, States
+from services.monitor.detectors.together import PlacedVector, Vectors
 from shared.checks import (
     Frozen,
     Limit,
@@ -25,6 +26,7 @@ from shared.checks import (
     SampleCheck,
     State,
 )
+from shared.vector_checks import VectorCheck
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -83,6 +85,14 @@ class Bench:
                 if isinstance(s, SampleCheck)
             ]
         )
+        self.vectors = Vectors(
+            [
+                PlacedVector(i, tuple(number[tag] for tag in s.tags), s)
+                for i, _, s in placed
+                if isinstance(s, VectorCheck)
+            ],
+            snapshots,
+        )
 
     def see(self, seen: Seen) -> list[Sighting]:
         """Return the edges that new readings make."""
@@ -106,6 +116,7 @@ class Bench:
             "silences": self.silences.state(),
             "residuals": self.residuals.state(),
             "samples": self.samples.state(),
+            "vectors": self.vectors.state(),
         }
 
     def restore(self, state: Mapping[str, Any]) -> None:
@@ -119,3 +130,4 @@ class Bench:
         self.silences.restore(state["silences"])
         self.residuals.restore(state["residuals"])
         self.samples.restore(state["samples"])
+        self.vectors.restore(state.get("vectors", ()))

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from services.monitor.detectors.seen import NEVER
 from shared.checks import NoData, Noise, Residual, SampleCheck
+from shared.vector_checks import VectorCheck
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -54,7 +55,7 @@ def is_same(old: Check, new: Check) -> bool:
 
 def _model(check: Check) -> dict[str, Any]:
     """Return the settings with which a learned model stands and falls."""
-    if not isinstance(check.settings, Residual | SampleCheck):
+    if not isinstance(check.settings, Residual | SampleCheck | VectorCheck):
         return {}
     return check.settings.model_dump(exclude=_SET_ANEW)
 
@@ -135,7 +136,7 @@ def _move_bench(
 
     for detector in _DETECTORS:
         _move(fresh[detector], old[detector], within(detector))
-    for detector in ("residuals", "samples"):
+    for detector in ("residuals", "samples", "vectors"):
         learned = _moved(fresh[detector], old[detector], within(detector))
         fresh[detector] = learned
     noisy = [n for n, c in enumerate(new.checks) if isinstance(c.settings, Noise)]

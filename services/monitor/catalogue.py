@@ -18,6 +18,7 @@ from shared.checks import (
     State,
 )
 from shared.plant import Report
+from shared.vector_checks import VectorCheck
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -37,6 +38,7 @@ DETECTORS = {
     NoData: "silences",
     Residual: "residuals",
     SampleCheck: "samples",
+    VectorCheck: "vectors",
 }
 """Detector by kind of check; names of Bench."""
 
@@ -70,6 +72,8 @@ class Check:
         found = self.settings
         if isinstance(found, Residual):
             return found.is_learned and found.mode is Mode.LEARNING
+        if isinstance(found, VectorCheck):
+            return found.mode is Mode.LEARNING
         return isinstance(found, SampleCheck)
 
 
@@ -111,7 +115,14 @@ def checks(plant: Plant, vessel: Vessel, servers: Sequence[Server]) -> list[Chec
         _of_sample(vessel, sample, first + i, simulated)
         for i, sample in enumerate(vessel.samples)
     ]
-    return of_tags + of_residuals + of_servers + of_vessel + of_samples
+    first += len(of_samples)
+    of_vectors = [
+        _of_vector(vessel, vector, first + i, simulated)
+        for i, vector in enumerate(vessel.vectors)
+    ]
+    return [
+        *of_tags, *of_residuals, *of_servers, *of_vessel, *of_samples, *of_vectors,
+    ]  # fmt: skip
 
 
 def covering(checks: Sequence[Check]) -> dict[int, tuple[int, ...]]:
@@ -194,6 +205,23 @@ def _of_sample(
         f"learning, at {sample.sensitivity:g} sigma and at least {sample.band:g}",
         expected="as far apart as in the first samples",
         unit=tag.unit,
+        simulated=(tag.server or vessel.server) in simulated,
+    )
+
+
+def _of_vector(
+    vessel: Vessel, vector: VectorCheck, number: int, simulated: frozenset[str]
+) -> Check:
+    tag = next(tag for tag in vessel.tags if tag.name == vector.tags[0])
+    return Check(
+        name=f"{vessel.name}/vector/{vector.name}",
+        tag=f"{vessel.name}/{tag.name}",
+        tag_id=tag.id,
+        timed_by=number,
+        settings=vector,
+        words=f"vector {vector.name} ({', '.join(vector.tags)}) by MEWMA, "
+        f"{vector.mode.value}, at {vector.false_alarms_per_week:g} false alarms a week",
+        expected="a score below 1",
         simulated=(tag.server or vessel.server) in simulated,
     )
 

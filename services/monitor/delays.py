@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         SampleCheck,
         State,
     )
+    from shared.vector_checks import VectorCheck
 
     Settings = (
         Limit
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
         | NoData
         | Residual
         | SampleCheck
+        | VectorCheck
     )
 
 

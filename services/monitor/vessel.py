@@ -30,6 +30,7 @@ from shared.checks import NoData, Residual, SampleCheck
 from shared.domain import FedbatchError
 from shared.events import Detection, digest
 from shared.plant import Report
+from shared.vector_checks import VectorCheck
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -233,6 +234,10 @@ class VesselWatch:
         """
         return self._bench.residuals.snapshot(residual)
 
+    def vector_snapshots(self) -> dict[str, str]:
+        """Return what vector checks have learned as text, by name, to be approved."""
+        return self._bench.vectors.snapshots()
+
     def _begin_step(self, number: int) -> list[Event]:
         ended = self._history.begin(number)
         bench, doing = self._bench, self._phase
@@ -245,6 +250,9 @@ class VesselWatch:
         if len(bench.samples):
             self._edges(bench.samples.take(ended, doing))
             events += self._ripe_others(SampleCheck)
+        if len(bench.vectors):
+            self._edges(bench.vectors.take(ended, self._columns, doing))
+            events += self._ripe_others(VectorCheck)
         return events
 
     def _draw(self, found: Rows | Layer) -> None:
@@ -273,6 +281,7 @@ class VesselWatch:
     def _service(self, tags: NDArray[np.intp], time: int) -> None:
         self._edges(self._bench.residuals.service(tags, time))
         self._edges(self._bench.samples.service(tags, time))
+        self._edges(self._bench.vectors.service(tags, time))
 
     def _edges(self, sightings: Sequence[Sighting]) -> None:
         for sighting in sightings:
@@ -299,7 +308,9 @@ class VesselWatch:
             return []
         return [e for i in np.flatnonzero(ripe) for e in self._ripe(int(i))]
 
-    def _ripe_others(self, kind: type[NoData | Residual | SampleCheck]) -> list[Event]:
+    def _ripe_others(
+        self, kind: type[NoData | Residual | SampleCheck | VectorCheck]
+    ) -> list[Event]:
         return [
             event
             for i in range(len(self._timed_by), len(self._checks))
@@ -348,7 +359,7 @@ class VesselWatch:
     def _around(self, check: int, time: int) -> Surroundings:
         settings, by = self._checks[check].settings, self._checks[check].timed_by
         related = {by}
-        if isinstance(settings, Residual | SampleCheck):
+        if isinstance(settings, Residual | SampleCheck | VectorCheck):
             related = {self._number[tag] for tag in settings.tags}
         elif isinstance(settings, NoData):
             related = set(range(len(self._names)))

@@ -33,7 +33,7 @@ AFTER = 600
 """Windows after a change."""
 DAYS = 400
 _DAY_US = 86_400_000_000
-SIZES = (1.0, 2.0, 4.0)
+SIZES = (1.0, 2.0, 4.0, 8.0)
 SETTINGS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("residual, ewma", "1 false alarm a week", {"false_alarms_per_week": 1.0}),
     ("residual, ewma", "0.1 false alarms a week", {"false_alarms_per_week": 0.1}),

@@ -11,9 +11,10 @@ import numpy as np
 from services.monitor.detectors.level import Levels
 from services.monitor.detectors.level_voters import VOTERS
 from services.monitor.detectors.mewma_limits import learned
+from services.monitor.detectors.mewma_rare import learned_rare
 from services.monitor.detectors.trajectory import learned_batches
 from tests.evaluation.calibration import Noise
-from tests.evaluation.card import Card
+from tests.evaluation.card import WEEK_S, Card
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -26,9 +27,11 @@ if TYPE_CHECKING:
     Make = Callable[[NDArray[np.float64]], VectorDetector]
 
 TAGS = tuple(f"T{i}" for i in range(10))
-LEARN, QUIET, REPEATS = 600, 2400, 20
+LEARN, QUIET, REPEATS = 600, 4000, 20
+ROW_S = 300.0
+"""Of vector checks; other rows have no length of their own."""
 AFTER = 200
-SIZES = (1.0, 2.0, 4.0)
+SIZES = (1.0, 2.0, 4.0, 8.0)
 BATCHES = 12
 """Normal batches, as long as `LEARN` each."""
 
@@ -41,6 +44,16 @@ def of_rows() -> Iterator[tuple[str, Measure]]:
         ("batch course", "0.75 % of rows; 12 batches of 600 rows", _course),
     ):
         yield detector, partial(_card, detector, setting, make)
+    yield (
+        "vector",
+        partial(
+            _card,
+            "vector",
+            "1 false alarm a week; 600 rows of 5 min learned",
+            _rare,
+            ROW_S,
+        ),
+    )
 
 
 def _levels(normal: NDArray[np.float64]) -> VectorDetector:
@@ -49,6 +62,10 @@ def _levels(normal: NDArray[np.float64]) -> VectorDetector:
 
 def _mewma(normal: NDArray[np.float64]) -> VectorDetector:
     return learned(TAGS, [normal[-LEARN:]])
+
+
+def _rare(normal: NDArray[np.float64]) -> VectorDetector:
+    return learned_rare(TAGS, normal[-LEARN:], ROW_S / WEEK_S)
 
 
 def _course(normal: NDArray[np.float64]) -> VectorDetector:
@@ -62,13 +79,13 @@ def rows_of(seed: int, rows: int) -> NDArray[np.float64]:
     return np.asarray((own[:, 1:] + own[:, :1]) / (own.std() * 2.0**0.5), float)
 
 
-def _card(detector: str, setting: str, make: Make) -> Card:
+def _card(detector: str, setting: str, make: Make, row_s: float = 0.0) -> Card:
     false, spent = 0, 0.0
     delays: dict[float, list[float]] = {size: [] for size in SIZES}
     for repeat in range(REPEATS):
         learner = make(rows_of(40 + repeat, BATCHES * LEARN))
         began = time.process_time()
-        false += len(_begun(learner, rows_of(60 + repeat, QUIET // 4)))
+        false += len(_begun(learner, rows_of(60 + repeat, QUIET)))
         spent += time.process_time() - began
         for size in SIZES:
             learner = make(rows_of(40 + repeat, BATCHES * LEARN))
@@ -76,11 +93,12 @@ def _card(detector: str, setting: str, make: Make) -> Card:
             changed[100:, 3] += size
             found = [row - 100 for row in _begun(learner, changed) if row >= 100]
             delays[size].append(float(min(found, default=np.inf)))
-    judged = REPEATS * (QUIET // 4)
+    judged = REPEATS * (QUIET)
     return Card(
-        detector, f"{setting}, 10 tags", float(judged), false,
-        "steps of one tag, in its deviations", delays, 1e6 * spent / judged,
-        rows=True, timeless=True,
+        detector, f"{setting}, 10 tags", judged * (row_s or 1.0), false,
+        "steps of one tag, in its deviations",
+        {s: [(row_s or 1.0) * row for row in rows] for s, rows in delays.items()},
+        1e6 * spent / judged, rows=True, timeless=not row_s,
     )  # fmt: skip
 
 

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from shared.checks import Residual
+    from shared.vector_checks import VectorCheck
     from shared.wire_events import Event
 
 S = 1_000_000
@@ -26,7 +27,9 @@ OUT_OF_SERVICE = 0x808D0000
 
 
 def plant(
-    checks: Mapping[str, TagChecks | None], residuals: Sequence[Residual] = ()
+    checks: Mapping[str, TagChecks | None],
+    residuals: Sequence[Residual] = (),
+    vectors: Sequence[VectorCheck] = (),
 ) -> Plant:
     """Return a plant of one vessel with tags 1, 2, ... in that order."""
     tags = tuple(
@@ -34,7 +37,12 @@ def plant(
         for i, (name, check) in enumerate(checks.items(), 1)
     )
     vessel = Vessel(
-        name="BR101", server="sim", partition=0, tags=tags, residuals=tuple(residuals)
+        name="BR101",
+        server="sim",
+        partition=0,
+        tags=tags,
+        residuals=tuple(residuals),
+        vectors=tuple(vectors),
     )
     beat = Heartbeat(id=999)
     server = Server(name="sim", url="opc.tcp://h:1/", heartbeat=beat, simulated=True)
@@ -42,10 +50,12 @@ def plant(
 
 
 def watching(
-    checks: Mapping[str, TagChecks | None], residuals: Sequence[Residual] = ()
+    checks: Mapping[str, TagChecks | None],
+    residuals: Sequence[Residual] = (),
+    vectors: Sequence[VectorCheck] = (),
 ) -> VesselWatch:
     """Return a watch of such a vessel, which also answers for its server."""
-    made = plant(checks, residuals)
+    made = plant(checks, residuals, vectors)
     return VesselWatch(made, made.vessels[0], servers=made.servers)
 
 

@@ -145,6 +145,16 @@ class Mewma:
             Contribution(self._tags[i], float(share[i]), float(away[i])) for i in order
         )
 
+    def begin(self) -> None:
+        """Begin as after normal rows: what came before says nothing of what comes."""
+        self._means[:] = 0.0
+        self._spreads[:] = 0.0
+        self._calm = 0
+
+    def expected(self, row: NDArray[np.float64], tag: str) -> tuple[float, float]:
+        """Return where the other tags of a row let expect one: mean and deviation."""
+        return self._whitening.expected(row, self._tags.index(tag))
+
     def rescale(self, tag: str, factor: float, offset: float) -> None:
         """Go on in another unit of measure: new value = factor x old + offset."""
         self._whitening.rescale(self._tags.index(tag), factor, offset)

@@ -65,8 +65,13 @@ def limits(normal: Sequence[NDArray[np.float64]], rate: float) -> NDArray[np.flo
 
 def all_charts(whitening: Whitening, rows: NDArray[np.float64]) -> NDArray[np.float64]:
     """Return [time, chart] for a whole recording at once, as `Mewma` has them."""
-    white = whitening.white(rows)
-    here = np.isfinite(rows)
+    return charts_of(whitening.white(rows), np.isfinite(rows))
+
+
+def charts_of(
+    white: NDArray[np.float64], here: NDArray[np.bool_]
+) -> NDArray[np.float64]:
+    """Return [time, chart] of whitened rows; `here`: where a row has a value."""
     if not here.all():
         return _row_by_row(white, here)
     means = np.stack([_weighted(white, w) for w in HORIZONS], axis=1)

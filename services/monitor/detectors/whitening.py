@@ -108,6 +108,20 @@ class Whitening:
             self._expected[key] = np.asarray(expect, float)
         return self._expected[key]
 
+    def expected(self, row: NDArray[np.float64], i: int) -> tuple[float, float]:
+        """Return mean and standard deviation of tag i, given the others in a row.
+
+        NaN where the tag is not known yet.
+        """
+        if not self.known[i]:
+            return float("nan"), float("nan")
+        off = (row - self.mean) * self._per
+        off[i] = np.nan
+        middle = float(self._filled(off[np.newaxis])[0, i])
+        inverse = self._root @ self._root + np.diag((self._per == 0.0).astype(float))
+        spread = 1.0 / float(np.sqrt(inverse[i, i]) * self._per[i])
+        return float(self.mean[i]) + middle / float(self._per[i]), spread
+
     @property
     def known(self) -> NDArray[np.bool_]:
         """Which tags count: seen often enough, and they move."""

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
-from shared import checks, plant
+from shared import checks, plant, vector_checks
 
 _PAGE = (Path(__file__).parents[3] / "docs" / "plant-yaml.md").read_text()
 _HEADINGS = {
@@ -29,6 +29,7 @@ _HEADINGS = {
     "`no_data` of": checks.NoData,
     "`residuals` of": checks.Residual,
     "`samples` of": checks.SampleCheck,
+    "`vectors` of": vector_checks.VectorCheck,
     "`causes` of": checks.PossibleCause,
 }
 
