@@ -12,7 +12,7 @@ import numpy as np
 
 from simulators.feeding import flow_mlpm
 from simulators.laboratory import Laboratory
-from simulators.procedural import Command, CommandRefused, follows
+from simulators.procedural import COMMANDS, Command, CommandRefused, follows
 from simulators.procedural import State as Procedure
 from simulators.recipes import (
     ALONE,
@@ -20,10 +20,12 @@ from simulators.recipes import (
     Batch,
     Numbering,
     Phase,
+    check_name,
     degc_late,
     next_turn,
 )
 from simulators.setpoints import FEED, OXYGEN, TEMPERATURE, Setpoints
+from simulators.transfers import Transfers
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -71,6 +73,7 @@ class Operations:
         """
         self._process, self._design, self._recipe = process, design, recipe
         self._seed, self._turns = seed, recipe.turns()
+        self._lines = Transfers(process, design, recipe)
         count = len(starts)
         order = sorted(range(count), key=lambda i: (starts[i], i))
         number = {vessel: numbering.at(n) for n, vessel in enumerate(order)}
@@ -147,10 +150,7 @@ class Operations:
         hours = (to - self.batches[index].started) / US_PER_H
         if hours >= recipe.cycle_h:
             started = self.batches[index].started + round(recipe.cycle_h * US_PER_H)
-            kind = self.batches[index].kind
-            self.batches[index] = Batch(self._next_number, started, kind)
-            self._next_number += self._numbers_apart
-            self._started[index] = started
+            self._next_batch(index, started)
             hours = (to - started) / US_PER_H
         phase = recipe.phase(hours)
         if phase is not self.phases[index]:
@@ -164,6 +164,12 @@ class Operations:
         self.setpoints.follow(index, recipe.setpoints(hours))
         following = next_turn(self._turns, hours) * US_PER_H
         self._next[index] = self.batches[index].started + int(np.ceil(following))
+
+    def _next_batch(self, index: int, started: int, name: str = "") -> None:
+        kind, number = self.batches[index].kind, self._next_number
+        self.batches[index] = Batch(number, started, kind, name=name)
+        self._next_number += self._numbers_apart
+        self._started[index] = started
 
     def _enter(
         self, state: State, index: int, phase: Phase, fresh: Callable[[int], None]
@@ -179,17 +185,13 @@ class Operations:
             fresh(index)
         elif phase is Phase.GROWTH:
             viable = recipe.viable * float(self._inoculum[index])
-            self._fill(state, index, viable, recipe.start_l)
+            self._lines.fill(state, index, viable, recipe.start_l)
         elif phase is Phase.CLEAN:
-            self._fill(state, index, 0.0, recipe.rest_l)
+            self._lines.fill(state, index, 0.0, recipe.rest_l)
             state.carbon[index] = self._design.medium_carbon
             state.alkalinity[index] = self._design.medium_alkalinity
             state.antifoam[index] = state.bacteria[index] = 0.0
             self.bolus_l[index] = 0.0
-
-    def _fill(self, state: State, index: int, viable: float, volume_l: float) -> None:
-        state.culture[:, [index]] = self._process.inoculated(viable, volume_l)
-        state.volume[index] = volume_l
 
     def _sample(
         self,
@@ -284,39 +286,12 @@ class Operations:
             before, hours = (now - started) / US_PER_H, (to - started) / US_PER_H
             phase = self.phases[index]
             if phase is Phase.PREPARE:
-                self._medium(state, index, hours)
+                self._lines.medium(state, index, hours)
             elif phase is Phase.INOCULATE:
-                self._inoculate(state, index, hours)
+                factor = float(self._inoculum[index])
+                self._lines.inoculate(state, index, hours, factor)
             else:
-                self._drain(state, index, hours, before)
-
-    def _medium(self, state: State, index: int, hours: float) -> None:
-        recipe, volume = self._recipe, float(state.volume[index])
-        done = min(hours / recipe.fill_h, 1.0)
-        filled = recipe.rest_l + done * (recipe.medium_l - recipe.rest_l)
-        litres = max(filled - volume, 0.0)
-        share = litres / (volume + litres)
-        ambient = self._design.ambient_degc
-        state.temperature[index] += share * (ambient - state.temperature[index])
-        self._fill(state, index, 0.0, volume + litres)
-
-    def _inoculate(self, state: State, index: int, hours: float) -> None:
-        recipe = self._recipe
-        done = (hours - recipe.prepare_h) / recipe.inoculate_h
-        filled = recipe.medium_l + done * (recipe.start_l - recipe.medium_l)
-        cells = recipe.viable * self._inoculum[index] * recipe.start_l * done
-        self._fill(state, index, float(cells / filled), filled)
-
-    def _drain(self, state: State, index: int, hours: float, before: float) -> None:
-        """Empty the vessel evenly over the last three quarters of Harvest."""
-        recipe = self._recipe
-        end = recipe.cycle_h - recipe.clean_h
-        if hours > end - 0.75 * recipe.harvest_h:
-            above = float(state.volume[index]) - recipe.rest_l
-            left = above * (end - hours) / (end - before)
-            volume = recipe.rest_l + max(left, 0.0)
-            state.culture[self._process.volume_row, index] = volume
-            state.volume[index] = volume
+                self._lines.drain(state, index, hours, before)
 
     def _goes_on(self, index: int, phase: Phase) -> None:
         """Let the procedure's state follow the recipe's phase."""
@@ -333,15 +308,27 @@ class Operations:
         if state in {Procedure.RUNNING, Procedure.ABORTING}:
             self.states[index] = follows(state, Command.FINISH)
 
-    def command(self, index: int, command: Command, now: int) -> None:
-        """Hold, restart or abort the batch of a vessel, us UTC; see `procedural`.
+    def command(self, index: int, command: Command, now: int, name: str = "") -> None:
+        """Start, hold, restart or abort the batch of a vessel, us UTC.
+
+        Args:
+            index: of the vessel.
+            command: see `procedural`.
+            now: us UTC.
+            name: of the batch that starts; default: by its number.
 
         Raises:
             CommandRefused: its state does not allow it.
+            NameRefused: the batch cannot have this name.
         """
-        if command not in {Command.HOLD, Command.RESTART, Command.ABORT}:
-            raise CommandRefused(f"{command}: expected Hold, Restart or Abort")
-        self.states[index] = follows(self.states[index], command)
+        if command not in COMMANDS:
+            expected = ", ".join(COMMANDS)
+            raise CommandRefused(f"{command}: expected one of {expected}")
+        state = follows(self.states[index], command)
+        if command is Command.START:
+            check_name(name, (batch.id for batch in self.batches))
+            self._next_batch(index, now, name)
+        self.states[index] = state
         written = self.setpoints.written[FEED]
         written[index] = 0.0 if command is Command.HOLD else np.nan
         self._next[index] = _NEVER if command is Command.HOLD else now

@@ -152,19 +152,24 @@ class Plant:
         """Return BatchId, Phase, Product, Client and State of a vessel."""
         return self._operations.context(index)
 
+    def batch(self, index: int) -> str:
+        """Return the name of a vessel's batch; while it is Idle of the last one."""
+        return self._operations.batches[index].id
+
     def procedure(self, index: int) -> Procedure:
         """Return the state of a vessel's procedure."""
         return self._operations.states[index]
 
-    def command(self, vessel: str, command: Command) -> None:
-        """Hold, restart or abort the batch of a vessel, now.
+    def command(self, vessel: str, command: Command, name: str = "") -> None:
+        """Start, hold, restart or abort the batch of a vessel, now.
 
         Raises:
             CommandRefused: the state of its procedure does not allow it.
+            NameRefused: the batch that is to start cannot have this name.
         """
         index = self.layout.vessels.index(vessel)
-        self._operations.command(index, command, self.now)
-        self._twins.command(vessel, command)
+        self._operations.command(index, command, self.now, name)
+        self._twins.command(vessel, command, name)
 
     def culture_hours(self) -> Vector:
         """Return the hours since inoculation now, negative before, shape (n,)."""

@@ -46,6 +46,10 @@ class Command(StrEnum):
     RESET = "Reset"
 
 
+COMMANDS = (Command.START, Command.HOLD, Command.RESTART, Command.ABORT)
+"""What operators may ask for; the rest is the recipe's."""
+
+
 class CommandRefused(FedbatchError):  # noqa: N818
     """A command that the state does not allow; the message says which it allows."""
 

@@ -6,6 +6,7 @@ Phases are named in the manner of ISA-88. Hours count from the start of the batc
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -14,15 +15,17 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from shared.domain import FedbatchError
 from simulators.feeding import MLPM_PER_LPD, Feeding
 from simulators.setpoints import Target
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 US_PER_H = 3_600_000_000
 CLOSING_H = 1.0 / 6.0
 """Last part of Harvest: the vessel is empty, lines are flushed, the batch is closed."""
+_NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -178,6 +181,25 @@ class Recipe:
         )
 
 
+class NameRefused(FedbatchError):  # noqa: N818
+    """A batch cannot have this name; the message says which it may have."""
+
+
+def check_name(name: str, known: Iterable[str]) -> None:
+    """Check the name that somebody gives a batch; empty: none is given.
+
+    Raises:
+        NameRefused: it is no name, or another batch in a vessel has it.
+    """
+    if name and not re.fullmatch(_NAME, name):
+        raise NameRefused(
+            f"batch {name!r}: expected up to 64 letters, digits, dots, dashes or "
+            "underscores, the first a letter or digit"
+        )
+    if name and name in known:
+        raise NameRefused(f"batch {name}: expected a name that no vessel's batch has")
+
+
 def degc_late(recipe: Recipe, hours: float, late_h: float) -> float:
     """Return by how much a temperature that comes late differs from the recipe's, K.
 
@@ -272,6 +294,8 @@ class Batch:
     """Glucose stock still to be pumped."""
     year: int = 0
     """In its name; 0: that of its start. An abort moves the start, not the name."""
+    name: str = ""
+    """Whoever started it by hand gave it this name."""
 
     @property
     def named_in(self) -> int:
@@ -281,7 +305,7 @@ class Batch:
     @property
     def id(self) -> str:
         """Return the batch's name, such as CHO-2026-0001."""
-        return f"{self.kind}-{self.named_in}-{self.number:04d}"
+        return self.name or f"{self.kind}-{self.named_in}-{self.number:04d}"
 
     @property
     def product(self) -> str:
@@ -316,6 +340,7 @@ class Batch:
             "samples": self.samples,
             "bolus_l": self.bolus_l,
             "year": self.year,
+            "name": self.name,
         }
 
     @classmethod

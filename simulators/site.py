@@ -156,16 +156,22 @@ class Site:
         """
         self.plant_of(node.partition(".")[0]).operate(node, value)
 
-    def command(self, vessel: str, command: Command) -> State:
-        """Hold, restart or abort the batch of a vessel; return its state then.
+    def command(self, vessel: str, command: Command, name: str = "") -> State:
+        """Start, hold, restart or abort the batch of a vessel; return its state then.
 
         Raises:
             VesselUnknown: there is no such vessel.
             CommandRefused: the state of its procedure does not allow it.
+            NameRefused: the batch that is to start cannot have this name.
         """
         plant = self.plant_of(vessel)
-        plant.command(vessel, command)
+        plant.command(vessel, command, name)
         return plant.procedure(plant.layout.vessels.index(vessel))
+
+    def batch(self, vessel: str) -> str:
+        """Return the name of the batch in a vessel, also before its first instant."""
+        plant = self.plant_of(vessel)
+        return plant.batch(plant.layout.vessels.index(vessel))
 
     def shown(self, vessel: str, tag: str) -> float:
         """Return what an instrument of a vessel shows now."""

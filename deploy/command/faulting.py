@@ -111,6 +111,18 @@ async def written(plant: Plant, node: str, value: float) -> str:
         return f"{node} is {value:g} from the next instant on"
 
 
+async def started(plant: Plant, vessel: str, name: str) -> str:
+    """Start the next batch of a vessel now; return what to say.
+
+    Raises:
+        PlantRefuses: there is no such vessel, it is not idle, or the name is taken.
+        Unavailable: there is no simulated plant.
+    """
+    async with remote(plant.url, plant.user, plant.password) as there:
+        _, state = await there.batch("Start", vessel, name)
+        return f"{vessel}: batch {name or 'with the next number'} is {state}"
+
+
 async def commanded(plant: Plant, command: str, vessel: str) -> str:
     """Hold, restart or abort a vessel's batch; return what to say.
 

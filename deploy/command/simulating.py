@@ -98,6 +98,24 @@ def active_faults(url: Simulated = LOCAL, user: PlantUser = None) -> None:
 OfVessel = Annotated[str, typer.Argument(help="For example BR101.")]
 
 
+@batch.command(
+    epilog="Examples: fedbatch simulate batch start BR102; "
+    "fedbatch simulate batch start BR102 --name MAB-26-017"
+)
+def start(
+    vessel: OfVessel,
+    name: Annotated[
+        str, typer.Option(help="Of the batch. Default: by its number.")
+    ] = "",
+    url: Simulated = LOCAL,
+    user: PlantUser = None,
+) -> None:
+    """Start the next batch of an idle vessel now, without waiting for the recipe."""
+    from deploy.command.faulting import Plant, started
+
+    typer.echo(asyncio.run(started(Plant(url, user), vessel, name)))
+
+
 @batch.command(epilog="Example: fedbatch simulate batch hold BR102")
 def hold(vessel: OfVessel, url: Simulated = LOCAL, user: PlantUser = None) -> None:
     """Hold a batch: its feeds and its recipe stand, the control loops go on."""

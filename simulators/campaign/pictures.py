@@ -99,9 +99,19 @@ def _lines(organism: Organism, names: tuple[str, ...]) -> tuple[Line, ...]:
     known = {quantity.name: quantity for quantity in organism.process.quantities}
     colours = (_BLUE, _GREEN, _ORANGE)
     return tuple(
-        (name, f"{known[name].what}, {known[name].unit}", colour)
+        (name, _label(known[name].what, known[name].unit), colour)
         for name, colour in zip(names, colours, strict=False)
     )
+
+
+def _label(what: str, unit: str) -> str:
+    """Return what a line is, with its unit as people write it.
+
+    >>> _label("viable cells", "10*9.L-1"), _label("full capsids per cell", "{copies}")
+    ('viable cells, 1e9/L', 'full capsids per cell')
+    """
+    written = {"10*9.L-1": "1e9/L"}.get(unit, unit)
+    return what if written.startswith("{") else f"{what}, {written}"
 
 
 def _true(

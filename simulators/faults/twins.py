@@ -60,10 +60,10 @@ class Twins:
             else:
                 del self._plants[identifier]
 
-    def command(self, vessel: str, command: Command) -> None:
+    def command(self, vessel: str, command: Command, name: str) -> None:
         """Do to all twins what an operator did to their plant."""
         for twin in self._plants.values():
-            twin.command(vessel, command)
+            twin.command(vessel, command, name)
 
     def to_json(self) -> dict[str, Any]:
         """Return the exact state."""

@@ -35,7 +35,12 @@ class Loop:
 
 TEMPERATURE = Loop(gain=20.0, integral_s=1200.0, idle=50.0)
 PH = Loop(gain=120.0, integral_s=2400.0, low=-100.0, deadband=0.04)
-OXYGEN = Loop(gain=0.4, integral_s=480.0)
+
+
+def tuning(design: Design) -> tuple[Loop, Loop, Loop]:
+    """Return the loops of a vessel: temperature, pH, oxygen."""
+    oxygen = Loop(gain=design.oxygen_gain, integral_s=design.oxygen_integral_s)
+    return TEMPERATURE, PH, oxygen
 
 
 @dataclass(frozen=True, slots=True)

@@ -42,6 +42,9 @@ class Design:
     air_high_lpm: float = 30.0
     oxygen_high_lpm: float = 25.0
     carbon_dioxide_high_lpm: float = 10.0
+    oxygen_gain: float = 0.4
+    """Of the oxygen loop, % output per % air saturation."""
+    oxygen_integral_s: float = 480.0
     agitation_low_rpm: float = 80.0
     agitation_high_rpm: float = 140.0
     vent_mbar: float = 5.0

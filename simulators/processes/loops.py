@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     Vector = NDArray[np.float64]
     Mask = NDArray[np.bool_]
 
-LOOPS = (control.TEMPERATURE, control.PH, control.OXYGEN)
 _SHOWN = [COLUMN["TIC-101.PV"], COLUMN["AIC-101.PV"], COLUMN["AIC-102.PV"]]
 
 
@@ -38,8 +37,9 @@ class Loops:
         self,
         vessels: int,
         design: Design,
-        tuning: tuple[control.Loop, control.Loop, control.Loop] = LOOPS,
+        tuning: tuple[control.Loop, control.Loop, control.Loop] | None = None,
     ) -> None:
+        tuning = tuning or control.tuning(design)
         self._design, self._tuning = design, tuning
         self._integral = np.array([[loop.idle] * vessels for loop in tuning])
         self._seen: Vector | None = None

@@ -5,8 +5,11 @@ state machine, its program (recipe, phase) and the running batch as a result. Va
 tags are those of the flat profile, by reference: read, written, monitored and found in
 history alike. States and the step's name follow those of the flat profile.
 
-Left out of OPC 30500: starting a program by a client, structured samples and
-properties, files of results, alarms, locks.
+StartProgram starts the next batch of an idle vessel under its SupervisoryJobId; the
+result shows the samples and properties that it was given.
+
+Left out of OPC 30500: templates besides the recipe and their up- and download, results
+of batches that are over and their times, files, alarms, locks.
 """
 
 from __future__ import annotations
@@ -36,6 +39,14 @@ if TYPE_CHECKING:
 
 _PLAIN = ua.ObjectIds.BaseDataVariableType
 _AUTHOR = "fedbatch"
+_ARGUMENTS: tuple[tuple[str, model.Structure | None], ...] = (
+    ("ProgramTemplateId", None),
+    ("Properties", model.KEY_VALUE),
+    ("SupervisoryJobId", None),
+    ("SupervisoryTaskId", None),
+    ("Samples", model.SAMPLE),
+)
+"""Of StartProgram: a text, or an array of a structure."""
 
 
 class LadsProfile:
@@ -50,6 +61,8 @@ class LadsProfile:
         """Whether values can be read back."""
         self._states: dict[str, Callable[[str], list[tuple[Any, str]]]] = {}
         self._modes: dict[str, Any] = {}
+        self._told: dict[str, tuple[Any, Any]] = {}
+        """Properties and samples of the batch, by vessel."""
         self._tags: dict[str, Variable] = {}
         self._places: dict[int, str] = {}
         self._mode_places = np.zeros(0, np.int64)
@@ -65,6 +78,8 @@ class LadsProfile:
         self._tags = {one.node: one for one in variables}
         self._nodes = Nodes(server, home)
         await self._nodes.types()
+        for structure in (model.KEY_VALUE, model.SAMPLE):
+            await self._nodes.structure(structure)
         for name in dict.fromkeys(v.node.partition(".")[0] for v in variables[1:]):
             await self._vessel(name)
         of = {one.node: place for place, one in enumerate(variables)}
@@ -142,6 +157,33 @@ class LadsProfile:
                 await nodes.method(place, name, call, []), Role.OPERATOR
             )
 
+        start = partial(self._started, vessel)
+        method = await nodes.method(
+            outer,
+            "StartProgram",
+            start,
+            _start_arguments(nodes),
+            [_text_argument("DeviceProgramRunId")],
+        )
+        self._guard.reserve(method, Role.OPERATOR)
+
+    async def _started(self, vessel: str, parent: Any, *given: Any) -> Any:  # noqa: ANN401
+        """Start the next batch; its result shows what it was started with."""
+        del parent
+        values = [one.Value for one in given]
+        if len(values) != len(_ARGUMENTS) or values[0] not in {"", None, model.RECIPE}:
+            return ua.StatusCode(ua.StatusCodes.BadInvalidArgument)
+        _, properties, job, _, samples = values
+        answer = self._desk.done(Command.START, vessel, job or "")
+        if not isinstance(answer, list):
+            return answer
+        for node, made in zip(self._told[vessel], (properties, samples), strict=True):
+            kind = ua.VariantType.ExtensionObject
+            value = ua.DataValue(ua.Variant(made or [], kind, is_array=True))
+            value.SourceTimestamp = datetime.now(UTC)
+            await self._space.write_attribute_value(node, ua.AttributeIds.Value, value)
+        return [ua.Variant(self._desk.batch(vessel), ua.VariantType.String)]
+
     async def _commanded(
         self,
         command: Command,
@@ -157,7 +199,7 @@ class LadsProfile:
         nodes = self._nodes
         manager = await nodes.object(unit, "ProgramManager", model.PROGRAM_MANAGER)
         templates = await self._set(manager, "ProgramTemplateSet", model.TEMPLATE_SET)
-        await self._template(templates, "Recipe")
+        await self._template(templates, model.RECIPE)
         active = await nodes.object(manager, "ActiveProgram", model.ACTIVE)
         step = await nodes.value(active, "CurrentStepName", ua.LocalizedText(""))
         self._states[f"{vessel}.Phase"] = lambda phase: [(step, phase)]
@@ -189,6 +231,10 @@ class LadsProfile:
             ("User", ""),
         ):
             await nodes.value(batch, key, value)
+        self._told[vessel] = (
+            await nodes.structures(batch, "Properties", model.KEY_VALUE),
+            await nodes.structures(batch, "Samples", model.SAMPLE),
+        )
         await self._template(batch, "ProgramTemplate")
         await self._set(batch, "FileSet", model.FILE_SET)
         assays = await self._set(batch, "VariableSet", model.VARIABLE_SET)
@@ -297,3 +343,26 @@ class LadsProfile:
         value = ua.DataValue(ua.Variant(ua.LocalizedText(text)))
         value.SourceTimestamp = datetime.now(UTC)
         await self._space.write_attribute_value(node, ua.AttributeIds.Value, value)
+
+
+def _start_arguments(nodes: Nodes) -> list[Any]:
+    """Return the arguments of StartProgram as the standard has them."""
+    return [
+        _text_argument(name)
+        if structure is None
+        else ua.Argument(
+            Name=name,
+            DataType=nodes.id(structure.id),
+            ValueRank=ua.ValueRank.OneDimension,
+            ArrayDimensions=[0],
+        )
+        for name, structure in _ARGUMENTS
+    ]
+
+
+def _text_argument(name: str) -> Any:  # noqa: ANN401  Argument
+    return ua.Argument(
+        Name=name,
+        DataType=ua.NodeId(ua.ObjectIds.String),
+        ValueRank=ua.ValueRank.Scalar,
+    )

@@ -85,6 +85,26 @@ TYPES: tuple[TypeOf, ...] = (
 
 
 @dataclass(frozen=True, slots=True)
+class Structure:
+    """A data type of texts."""
+
+    id: Id
+    name: str
+    encoding: Id
+    """Of its binary form."""
+    fields: tuple[str, ...]
+
+
+KEY_VALUE = Structure((LADS, 3003), "KeyValueType", (LADS, 5045), ("Key", "Value"))
+SAMPLE = Structure(
+    (LADS, 3002), "SampleInfoType", (LADS, 5042),
+    ("ContainerId", "SampleId", "Position", "CustomData"),
+)  # fmt: skip
+RECIPE = "Recipe"
+"""The one program template: what StartProgram may name."""
+
+
+@dataclass(frozen=True, slots=True)
 class Function:
     """One function of a vessel."""
 

@@ -9,12 +9,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from asyncua import ua
+from asyncua.common.structures104 import load_custom_struct
 
 from simulators.servers import lads_model as model
 from simulators.servers.address_space import VARIANT, NodeRefused, euinformation
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from asyncua import Server
 
@@ -55,6 +56,52 @@ class Nodes:
             (model.DI, "DeviceSet"), _object("DeviceSet"),
             COMPONENT, ua.NodeClass.Object, ua.NodeId(ua.ObjectIds.BaseObjectType),
         )  # fmt: skip
+
+    async def structure(self, of: model.Structure) -> None:
+        """Make a data type of texts that clients can encode, and so can we."""
+        definition = ua.StructureDefinition(
+            DefaultEncodingId=self.id(of.encoding),
+            BaseDataType=ua.NodeId(ua.ObjectIds.Structure),
+            StructureType=ua.StructureType.Structure,
+            Fields=[
+                ua.StructureField(
+                    Name=name,
+                    DataType=ua.NodeId(ua.ObjectIds.String),
+                    ValueRank=ua.ValueRank.Scalar,
+                    IsOptional=False,
+                )
+                for name in of.fields
+            ],
+        )
+        attributes = ua.DataTypeAttributes()
+        attributes.DisplayName = ua.LocalizedText(of.name)
+        attributes.DataTypeDefinition = definition
+        attributes.IsAbstract = False
+        await self._put(
+            self.id(of.id), ua.NodeId(ua.ObjectIds.Structure), (model.LADS, of.name),
+            attributes, ua.ObjectIds.HasSubtype, ua.NodeClass.DataType, None,
+        )  # fmt: skip
+        await self._put(
+            self.id(of.encoding), self.id(of.id), ("", "Default Binary"),
+            _object("Default Binary"), ua.ObjectIds.HasEncoding, ua.NodeClass.Object,
+            ua.NodeId(ua.ObjectIds.DataTypeEncodingType),
+        )  # fmt: skip
+        await load_custom_struct(self._server.get_node(self.id(of.id)))
+
+    async def structures(self, parent: Any, name: str, of: model.Structure) -> Any:  # noqa: ANN401
+        """Add a property that holds an array of a structure; return its NodeId."""
+        attributes = _variable(name, 0, _READ)
+        attributes.DataType = self.id(of.id)
+        attributes.ValueRank = ua.ValueRank.OneDimension
+        attributes.ArrayDimensions = [0]
+        kind = ua.VariantType.ExtensionObject
+        attributes.Value = ua.Variant([], kind, is_array=True)
+        made = self._below(parent, name)
+        await self._put(
+            made, parent, (model.LADS, name), attributes, PROPERTY,
+            ua.NodeClass.Variable, ua.NodeId(ua.ObjectIds.PropertyType),
+        )  # fmt: skip
+        return made
 
     def id(self, of: model.Id) -> Any:  # noqa: ANN401  NodeId
         """Return the NodeId of something that has a number."""
@@ -134,12 +181,13 @@ class Nodes:
         name: str,
         call: Callable[..., Any],
         arguments: list[Any],
+        results: Sequence[Any] = (),
     ) -> Any:  # noqa: ANN401
         """Add a method; return its NodeId."""
         node = self._server.get_node(parent)
         browse_name = ua.QualifiedName(name, self._index[model.LADS])
         made = await node.add_method(
-            self._below(parent, name), browse_name, call, arguments, []
+            self._below(parent, name), browse_name, call, arguments, [*results]
         )
         return made.nodeid
 

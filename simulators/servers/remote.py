@@ -72,8 +72,10 @@ class Remote:
                 "output of a vessel, within its range; outputs only in manual"
             ) from error
 
-    async def batch(self, command: str, vessel: str) -> tuple[str, str]:
-        """Hold, restart or abort a vessel's batch; return its name and state then.
+    async def batch(self, command: str, vessel: str, *more: str) -> tuple[str, str]:
+        """Start, hold, restart or abort a vessel's batch; return its name and state.
+
+        A batch that starts has its name with the next instant. `more` is that name.
 
         Raises:
             PlantRefuses: there is no such vessel, or the state does not allow it.
@@ -82,12 +84,15 @@ class Remote:
         name = self._client.get_node(ua.NodeId(f"{vessel}.BatchId", self._namespace))
         try:
             desk = self._client.get_node(batches)
-            state = await desk.call_method(f"{self._namespace}:{command}", vessel)
+            state = await desk.call_method(
+                f"{self._namespace}:{command}", vessel, *more
+            )
             return str(await name.read_value()), str(state)
         except ua.UaStatusCodeError as error:
             raise PlantRefuses(
                 f"{command} {vessel}: {_name(error)}; expected a vessel of {self._url} "
-                "with a batch that runs (Hold, Abort) or is held (Restart, Abort)"
+                "with a batch that runs (Hold, Abort) or is held (Restart, Abort), or "
+                "without one (Start, with a name that no batch has)"
             ) from error
 
     async def _call(self, method: str, *given: Any) -> Any:  # noqa: ANN401

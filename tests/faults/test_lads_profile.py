@@ -12,6 +12,7 @@ import pytest
 
 from simulators.loop import Loop
 from simulators.outlet import Outlet
+from simulators.procedural import Command
 from simulators.servers import lads_model
 from simulators.servers.batch_desk import BatchDesk
 from simulators.servers.flat import Endpoint, FlatServer
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 pytestmark = pytest.mark.node
+EMPTIED_US = 9 * 3_600_000_000
+"""After an abort a vessel is empty, and clean for some hours more."""
 UANODESET = "{http://opcfoundation.org/UA/2011/03/UANodeSet.xsd}"
 
 
@@ -35,10 +38,12 @@ def clock() -> int:
 
 @pytest.fixture
 async def url(tmp_path: Path) -> AsyncIterator[str]:
-    """Return where a live plant of one vessel shows both profiles."""
-    given = SimulatorSettings(data=tmp_path, vessels=1, history="PT0S", lads=True)
-    begun = start(given, clock())
+    """Return where a live plant shows both profiles; BR102 is Idle."""
+    given = SimulatorSettings(data=tmp_path, vessels=2, history="PT0S", lads=True)
+    begun = start(given, clock() - EMPTIED_US)
     site = begun.site
+    site.command("BR102", Command.ABORT)
+    site.plant_of("BR102").fast_forward(clock())
     server = FlatServer(Endpoint(), of_site("site", "area", site.suites))
     await server.build()
     await server.show_lads(LadsProfile(BatchDesk(site), site.operate))
@@ -67,7 +72,7 @@ async def seen_by_node_opcua(url: str) -> dict[str, Any]:
     return found
 
 
-async def test_another_client_finds_reads_writes_and_holds_a_lads_bioreactor(
+async def test_another_client_finds_reads_writes_holds_and_starts_a_lads_bioreactor(
     node_modules: None, url: str
 ) -> None:
     found = await seen_by_node_opcua(url)
@@ -82,6 +87,8 @@ async def test_another_client_finds_reads_writes_and_holds_a_lads_bioreactor(
     assert found["step"] == "Growth"
     assert (found["written"], found["held"]) == ("Good", "Good")
     assert found["again"] == "BadInvalidState"
+    assert (found["busy"], found["started"]) == ("BadInvalidState", "Good")
+    assert (found["run"], found["samples"]) == (["MAB-26-017"], ["S-7"])
     assert found["setpoints"][-1] == 36.25
     assert all(30.0 < degrees < 40.0 for degrees in found["temperatures"])
     assert found["states"][-1] == found["flatState"] == "Held"

@@ -35,7 +35,8 @@ TEXT = Variable("V1.TEXT", ("site", "V1", "TEXT"), Kind.STRING)
 SPARE = [
     Variable(f"V1.X{n}", ("site", "V1", f"X{n}", "PV"), Kind.DOUBLE) for n in range(8)
 ]
-SERVED = (A, FLAG, MODE, TEXT, *SPARE, *of_plant("site", "area", ["BR101"]))
+ALIKE = replace(A, node="V2.A", path=("site", "V2", "A", "PV"))
+SERVED = (A, FLAG, MODE, TEXT, *SPARE, ALIKE, *of_plant("site", "area", ["BR101"]))
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -181,6 +182,29 @@ async def test_units_and_ranges_are_published(
                 assert unit.UnitId == variable.unit.unit_id
                 assert unit.NamespaceUri == variable.unit.namespace
                 assert unit.DisplayName.Text == variable.unit.ucum
+
+
+async def test_variables_that_are_alike_are_two(server: FlatServer) -> None:
+    await server.write(Instant(T0, [0, SERVED.index(ALIKE)], [1.5, 2.5]))
+    async with listening(server.url) as client:
+        nodes = [client.node(one.node) for one in (A, ALIKE)]
+        for node, value, vessel in zip(nodes, (1.5, 2.5), ("V1", "V2"), strict=True):
+            own = await node.read_attribute(ua.AttributeIds.NodeId)
+            assert own.Value.Value == node.nodeid
+            assert (await node.read_browse_name()).Name == "PV"
+            assert await node.read_value() == value
+            loop = await node.get_parent()
+            assert (await loop.read_display_name()).Text == "A"
+            above = await loop.get_parent()
+            assert (await above.read_display_name()).Text == vessel
+            children = {(await one.read_browse_name()).Name: one.nodeid.Identifier
+                        for one in await node.get_properties()}  # fmt: skip
+            assert children == {
+                "EURange": f"{vessel}.A.EURange",
+                "EngineeringUnits": f"{vessel}.A.EngineeringUnits",
+            }
+            kind = await node.read_type_definition()
+            assert kind == ua.NodeId(ua.ObjectIds.AnalogItemType)
 
 
 async def test_a_tag_is_found_by_its_place_and_cannot_be_written(

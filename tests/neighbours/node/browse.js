@@ -4,7 +4,8 @@
 "use strict";
 const {
   AttributeIds, BrowseDirection, DataType, MessageSecurityMode, OPCUAClient,
-  SecurityPolicy, TimestampsToReturn, makeBrowsePath,
+  SecurityPolicy, TimestampsToReturn, VariantArrayType, makeBrowsePath,
+  resolveNodeId,
 } = require("node-opcua");
 
 const URIS = {
@@ -39,6 +40,23 @@ async function until(session, subscription, nodeId, done) {
   return seen;
 }
 
+async function startProgram(session, vessel, l, job) {
+  const machine = await find(session, vessel, `/${l}:FunctionalUnitState`);
+  const sample = await session.constructExtensionObject(
+    resolveNodeId(`ns=${l};i=3002`),
+    { containerId: "rack 1", sampleId: "S-7", position: "A1", customData: "" });
+  const texts = (value) => ({ dataType: DataType.String, value });
+  const structures = (value) => ({
+    dataType: DataType.ExtensionObject, arrayType: VariantArrayType.Array, value,
+  });
+  return session.call({
+    objectId: machine, methodId: await find(session, machine, `/${l}:StartProgram`),
+    inputArguments: [
+      texts("Recipe"), structures([]), texts(job), texts(""), structures([sample]),
+    ],
+  });
+}
+
 async function main(url) {
   const client = OPCUAClient.create({
     endpointMustExist: false, securityMode: MessageSecurityMode.None,
@@ -48,8 +66,9 @@ async function main(url) {
   const session = await client.createSession();
   const names = await session.readNamespaceArray();
   const [d, l, f] = [URIS.di, URIS.lads, URIS.flat].map((uri) => names.indexOf(uri));
-  const unit = await find(session, "RootFolder",
-    `/Objects/${d}:DeviceSet/${d}:BR101/${l}:FunctionalUnitSet/${l}:Bioreactor`);
+  const unitOf = (vessel) => find(session, "RootFolder",
+    `/Objects/${d}:DeviceSet/${d}:${vessel}/${l}:FunctionalUnitSet/${l}:Bioreactor`);
+  const unit = await unitOf("BR101"), idle = await unitOf("BR102");
   const set = await find(session, unit, `/${l}:FunctionSet`);
   const browsed = await session.browse({
     nodeId: set, browseDirection: BrowseDirection.Forward, includeSubtypes: true,
@@ -92,7 +111,16 @@ async function main(url) {
     objectId: machine, methodId: await find(session, machine, `/${l}:Hold`),
     inputArguments: [],
   });
+  const busy = await startProgram(session, unit, l, "MAB-26-017");
+  const started = await startProgram(session, idle, l, "MAB-26-017");
+  await until(session, subscription, `ns=${f};s=BR102.BatchId`,
+    (seen) => seen.includes("MAB-26-017"));
+  const samples = await value(session, await find(session, idle,
+    `/${l}:ProgramManager/${l}:ResultSet/${l}:CurrentBatch/${l}:Samples`));
   const found = {
+    busy: busy.statusCode.name, started: started.statusCode.name,
+    run: started.outputArguments.map((one) => one.value),
+    samples: samples.map((one) => one.sampleId),
     functions, temperatures, setpoints, states,
     range: [range.low, range.high], unitId: units.unitId,
     batch: await value(session, job), step: await value(session, step),

@@ -100,6 +100,19 @@ def test_a_fermentation_is_held_by_its_loops_and_grows_as_it_should() -> None:
     assert plant.values[0, COLUMN["FQ-122.PV"]] > 0.02
 
 
+def test_oxygen_of_a_fermentation_stays_on_its_setpoint_in_coarse_steps() -> None:
+    plant = plant_of("ecoli")
+    plant.fast_forward(
+        START + round((plant.layout.recipe.before_culture_h + 12) * US_PER_H)
+    )
+    shown = []
+    for _ in range(8 * 30):
+        plant.advance(plant.now + 120_000_000)
+        shown.append(float(plant.values[0, COLUMN["AIC-102.PV"]]))
+    assert np.mean(shown) == pytest.approx(30.0, abs=3.0)
+    assert np.std(shown) < 1.5
+
+
 def test_a_saved_plant_of_one_process_is_not_another_ones() -> None:
     body = json.loads(json.dumps(plant_of("ecoli").to_json()))
     plant_of("ecoli").restore(body)

@@ -8,7 +8,7 @@ import pytest
 
 from simulators.plant import Layout, Plant
 from simulators.procedural import Command, CommandRefused, State, allowed, follows
-from simulators.recipes import US_PER_H, Phase, Recipe
+from simulators.recipes import US_PER_H, NameRefused, Phase, Recipe
 from simulators.tags import COLUMN
 
 START = 1_795_000_000_000_000
@@ -110,11 +110,32 @@ def test_an_abort_empties_the_vessel_and_the_next_batch_follows() -> None:
     assert plant.context(0)[0] != first
 
 
+def test_an_idle_vessel_is_started_by_hand_under_a_name_of_its_own() -> None:
+    plant = fed_plant()
+    with pytest.raises(CommandRefused, match="Start while Running"):
+        plant.command("BR101", Command.START, "MAB-1")
+    plant.command("BR101", Command.ABORT)
+    plant.fast_forward(plant.now + 2 * US_PER_H + MINUTE)
+    assert plant.procedure(0) is State.IDLE
+    for wrong in ("no name", "x" * 65, plant.batch(0)):
+        with pytest.raises(NameRefused, match="expected"):
+            plant.command("BR101", Command.START, wrong)
+    plant.command("BR101", Command.START, "MAB-1")
+    plant.advance(plant.now + MINUTE)
+    assert plant.context(0)[:2] == ("MAB-1", "Prepare")
+    assert plant.context(0)[4] == "Running"
+    plant.fast_forward(plant.now + 5 * US_PER_H)
+    assert plant.phase(0) is Phase.GROWTH
+    other = Plant(OneFreshVessel(("BR101",), seed=7, recipe=SHORT), START)
+    other.restore(json.loads(json.dumps(plant.to_json())))
+    assert other.batch(0) == "MAB-1"
+
+
 def test_what_the_state_does_not_allow_is_refused_and_changes_nothing() -> None:
     plant = fed_plant()
     with pytest.raises(CommandRefused, match=r"Restart while Running: expected Hold"):
         plant.command("BR101", Command.RESTART)
-    with pytest.raises(CommandRefused, match="expected Hold, Restart or Abort"):
+    with pytest.raises(CommandRefused, match="expected one of Start, Hold"):
         plant.command("BR101", Command.FINISH)
     assert plant.procedure(0) is State.RUNNING
 
