@@ -7,11 +7,13 @@ from typing import TYPE_CHECKING
 import matplotlib as mpl
 import numpy as np
 from matplotlib.figure import Figure
+from matplotlib.ticker import FixedLocator, NullLocator
 
 if TYPE_CHECKING:
     from pathlib import Path
 
     from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
 
     from tests.evaluation.card import Card
     from tests.evaluation.chosen_rate import Met
@@ -39,7 +41,14 @@ def _delays(axes: Axes, cards: list[Card]) -> None:
         xlabel="step, in deviations of a 5 min average", ylabel="median delay, h",
         yscale="log", title="Residuals: how soon a step is found",
     )  # fmt: skip
+    _plain(axes.yaxis, (0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0))
     axes.legend(frameon=False, fontsize=8)
+
+
+def _plain(axis: Axis, ticks: tuple[float, ...]) -> None:
+    axis.set_major_locator(FixedLocator(ticks))
+    axis.set_major_formatter("{x:g}")
+    axis.set_minor_locator(NullLocator())
 
 
 def _rates(axes: Axes, rates: list[Met]) -> None:
@@ -58,4 +67,6 @@ def _rates(axes: Axes, rates: list[Met]) -> None:
         xlabel="false alarms a week, chosen", ylabel="measured on fresh seeds",
         xscale="log", yscale="log", title="The chosen rate is met",
     )  # fmt: skip
+    for axis in (axes.xaxis, axes.yaxis):
+        _plain(axis, (0.1, 0.2, 0.5, 1.0, 2.0, 5.0))
     axes.legend(frameon=False, fontsize=8)

@@ -12,6 +12,7 @@ from services.monitor.detectors.level import Levels
 from services.monitor.detectors.level_voters import VOTERS
 from services.monitor.detectors.mewma_limits import learned
 from services.monitor.detectors.mewma_rare import learned_rare
+from services.monitor.detectors.residual import OFF
 from services.monitor.detectors.trajectory import learned_batches
 from tests.evaluation.calibration import Noise
 from tests.evaluation.card import WEEK_S, Card
@@ -103,5 +104,11 @@ def _card(detector: str, setting: str, make: Make, row_s: float = 0.0) -> Card:
 
 
 def _begun(detector: VectorDetector, rows: NDArray[np.float64]) -> list[int]:
-    on = np.array([detector.learn(row, learning=True) for row in rows]) >= 1.0
-    return np.flatnonzero(on & ~np.concatenate([[False], on[:-1]])).tolist()
+    """Return the rows in which alarms begin; one ends below 0.8 of the limit."""
+    on, found = False, []
+    for number, row in enumerate(rows):
+        score = detector.learn(row, learning=True)
+        if score >= 1.0 and not on:
+            found.append(number)
+        on = score >= (OFF if on else 1.0)
+    return found

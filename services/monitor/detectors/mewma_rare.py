@@ -32,6 +32,9 @@ BEGIN = 100
 OFF = 0.8
 """Share of the limit below which an alarm is over; the next row beyond is another."""
 
+CAUTION = 20.0
+"""Over the rows: share by which limits are wider for what few rows say wrongly."""
+
 
 def learned_rare(
     tags: Sequence[str], normal: NDArray[np.float64], per_row: float
@@ -47,7 +50,7 @@ def learned_rare(
     whitening.fit(normal)
     moving = int(whitening.known.sum())
     means = held_out(normal)[BEGIN:].mean(axis=0)
-    limits = means * tails(max(moving, 1), per_row)
+    limits = (1.0 + CAUTION / len(normal)) * means * tails(max(moving, 1), per_row)
     return Mewma(tags, whitening, np.maximum(limits, 1e-9), Guard())
 
 

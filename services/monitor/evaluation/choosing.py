@@ -2,8 +2,9 @@
 
 Candidates are drawn once, from ranges that were known to work before any choice
 (first guesses of the literature search), with a fixed seed. They are ranked by the
-sum of F1 and balanced accuracy over the recordings and their transforms, so a setting
-that knows a position gains nothing.
+sum of F1 and balanced accuracy, the mean of the recordings as they are and of each
+transform, so a setting that knows a position gains nothing, and a transform that makes
+recordings long counts no more than one that makes them short.
 """
 
 from __future__ import annotations
@@ -50,21 +51,31 @@ def chosen_elsewhere(
         DatasetInvalid: there is only one group.
     """
     drawn = candidates()
-    by_group: dict[str, list[list[Answer]]] = {}
+    by_group: dict[str, list[NDArray[np.float64]]] = {}
     for kind, each in asked.items():
         progress(f"{kind}: {len(drawn)} candidate settings")
-        for question in each:
-            group = question.scored[0].group
-            by_group.setdefault(group, []).append(votes(question, drawn))
+        for group, answers in _by_group(each, drawn).items():
+            by_group.setdefault(group, []).append(worth(answers))
     if len(by_group) < 2:
         raise DatasetInvalid("choose: expected two groups of recordings, found one")
-    worths = {group: worth(answers) for group, answers in by_group.items()}
+    worths = {group: np.mean(kinds, axis=0) for group, kinds in by_group.items()}
     return {
         group: best(
             drawn, np.mean([w for g, w in worths.items() if g != group], axis=0), VOTING
         )
         for group in worths
     }
+
+
+def _by_group(
+    each: Sequence[Question], drawn: Settings
+) -> dict[str, list[list[Answer]]]:
+    """Return, by group of recordings, the answers of each voter to each question."""
+    found: dict[str, list[list[Answer]]] = {}
+    for question in each:
+        group = question.scored[0].group
+        found.setdefault(group, []).append(votes(question, drawn))
+    return found
 
 
 def candidates(count: int = CANDIDATES) -> Settings:
