@@ -86,13 +86,13 @@ def _card(detector: str, setting: str, make: Make, row_s: float = 0.0) -> Card:
     for repeat in range(REPEATS):
         learner = make(rows_of(40 + repeat, BATCHES * LEARN))
         began = time.process_time()
-        false += len(_begun(learner, rows_of(60 + repeat, QUIET)))
+        false += len(begun(learner, rows_of(60 + repeat, QUIET)))
         spent += time.process_time() - began
         for size in SIZES:
             learner = make(rows_of(40 + repeat, BATCHES * LEARN))
             changed = rows_of(80 + repeat, 100 + AFTER)
             changed[100:, 3] += size
-            found = [row - 100 for row in _begun(learner, changed) if row >= 100]
+            found = [row - 100 for row in begun(learner, changed) if row >= 100]
             delays[size].append(float(min(found, default=np.inf)))
     judged = REPEATS * (QUIET)
     return Card(
@@ -103,7 +103,7 @@ def _card(detector: str, setting: str, make: Make, row_s: float = 0.0) -> Card:
     )  # fmt: skip
 
 
-def _begun(detector: VectorDetector, rows: NDArray[np.float64]) -> list[int]:
+def begun(detector: VectorDetector, rows: NDArray[np.float64]) -> list[int]:
     """Return the rows in which alarms begin; one ends below 0.8 of the limit."""
     on, found = False, []
     for number, row in enumerate(rows):

@@ -32,8 +32,10 @@ BEGIN = 100
 OFF = 0.8
 """Share of the limit below which an alarm is over; the next row beyond is another."""
 
-CAUTION = 20.0
-"""Over the rows: share by which limits are wider for what few rows say wrongly."""
+CAUTION = 25.0
+"""Less the tags, over the rows: share by which limits are wider. Few rows say the
+charts' means wrongly, which makes alarms; many tags make held-out rows look worse than
+those to come, which hides them."""
 
 
 def learned_rare(
@@ -50,7 +52,8 @@ def learned_rare(
     whitening.fit(normal)
     moving = int(whitening.known.sum())
     means = held_out(normal)[BEGIN:].mean(axis=0)
-    limits = (1.0 + CAUTION / len(normal)) * means * tails(max(moving, 1), per_row)
+    wider = 1.0 + (CAUTION - moving) / len(normal)
+    limits = wider * means * tails(max(moving, 1), per_row)
     return Mewma(tags, whitening, np.maximum(limits, 1e-9), Guard())
 
 
