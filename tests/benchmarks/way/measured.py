@@ -7,7 +7,9 @@ import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from tests.benchmarks.processes import cpu_s, megabytes
+import psutil
+
+from tests.benchmarks.processes import MIB, cpu_s, megabytes
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 SETTLE_S = 10.0
 """Of the beginning, not measured."""
 SLOPE_AFTER_S = 120.0
+STRETCH_S = 30
+"""Ages are shown for each so long stretch, so that a stall can be told from a trend."""
 _SAMPLE_S = 5.0
 WAY = ("collector", "archiver")
 """Collector with its relay, and archiver: the goal is 0.6 cores together."""
@@ -45,12 +49,22 @@ class Spent:
 
 
 @dataclass(frozen=True, slots=True)
+class Disk:
+    """What all disks of the machine did over the window."""
+
+    written_mb_s: float
+    busy: float
+    """Share of the time with something to do."""
+
+
+@dataclass(frozen=True, slots=True)
 class Measured:
     """A window that is over; times in us UTC."""
 
     start: int
     end: int
     spent: Mapping[str, Spent]
+    disk: Disk
 
 
 def measure(window: Window) -> Measured:
@@ -63,6 +77,7 @@ def measure(window: Window) -> Measured:
     }
     began, start = time.monotonic(), time.time_ns() // 1000
     before = {name: cpu_s(pid) for name, pid in watched.items()}
+    written, busy = disk_now()
     samples: dict[str, list[tuple[float, float]]] = {name: [] for name in window.pids}
     while (left := window.seconds - (time.monotonic() - began)) > 0:
         time.sleep(min(_SAMPLE_S, left))
@@ -71,6 +86,8 @@ def measure(window: Window) -> Measured:
     took = time.monotonic() - began
     cores = {name: (cpu_s(pid) - before[name]) / took for name, pid in watched.items()}
     cores["database"] -= cores["probe's session"]
+    written, busy = disk_now()[0] - written, disk_now()[1] - busy
+    disk = Disk(written / took / MIB, busy / took)
     spent = {
         name: Spent(
             used,
@@ -79,7 +96,15 @@ def measure(window: Window) -> Measured:
         )
         for name, used in cores.items()
     }
-    return Measured(start, time.time_ns() // 1000, spent)
+    return Measured(start, time.time_ns() // 1000, spent, disk)
+
+
+def disk_now() -> tuple[int, float]:
+    """Return bytes written and busy seconds since the machine started."""
+    counters = psutil.disk_io_counters()
+    if counters is None:
+        return 0, 0.0
+    return counters.write_bytes, getattr(counters, "busy_time", 0) / 1000
 
 
 def slope(samples: Sequence[tuple[float, float]]) -> float | None:
@@ -105,6 +130,20 @@ def quantile(values: Sequence[float], share: float) -> float:
     return ordered[max(0, -(-int(share * 1000) * len(ordered) // 1000) - 1)]
 
 
+def stretches(ages: Sequence[tuple[int, float]], start: int, end: int) -> list[float]:
+    """Return the p99 in ms of each whole STRETCH_S from `start` to `end`, us UTC.
+
+    >>> stretches([(1, 5.0), (2, 7.0), (30_000_001, 9.0)], 0, 60_000_000)
+    [7.0, 9.0]
+    """
+    step = STRETCH_S * 1_000_000
+    parts = [
+        [age for at, age in ages if begin <= at < begin + step]
+        for begin in range(start, end - step + 1, step)
+    ]
+    return [quantile(part, 0.99) if part else float("inf") for part in parts]
+
+
 @dataclass(frozen=True, slots=True)
 class Way:
     """One run of the whole way."""
@@ -124,6 +163,9 @@ class Way:
     waiting: int
     """Most notifications that a server had to hold."""
     load_late_ms: float
+    stretches_ms: Sequence[float]
+    """p99 of each STRETCH_S."""
+    disk: Disk
 
     @classmethod
     def of(
@@ -152,6 +194,8 @@ class Way:
             settled_s,
             max(each["waiting"] for each in sent),
             max(each["late_ms"] for each in sent),
+            stretches(ages, window.start, window.end),
+            window.disk,
         )
 
     @property
@@ -189,5 +233,9 @@ class Way:
             f"all stored {self.settled_s:.1f} s after the last; at most {self.waiting} "
             f"notifications waited at a server; "
             f"load late by {self.load_late_ms:.0f} ms",
+            f"p99 of each {STRETCH_S} s, s: "
+            + " ".join(f"{age / 1000:.1f}" for age in self.stretches_ms),
+            f"disk: {self.disk.written_mb_s:.0f} MB/s written, "
+            f"busy {self.disk.busy:.0%} of the time",
         ]
         return "\n".join(lines)
