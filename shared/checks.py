@@ -330,8 +330,9 @@ class Residual(_Check):
 class SampleCheck(_Check):
     """An instrument against laboratory samples that are known hours after their draw.
 
-    Learned: what usually lies between the two, from the first samples after the first
-    of its phases begins, and after the instrument was out of service.
+    Learned: what usually lies between the two, from all samples since the first of its
+    phases began, or since the instrument was out of service. A step or a drift that
+    began at any of them is looked for.
     """
 
     name: Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.\- ]{0,63}$")]
@@ -339,14 +340,15 @@ class SampleCheck(_Check):
     """Tag of the laboratory's results, their time that of the draw."""
     online: str
     """Tag of the instrument."""
-    settle: Annotated[int, Field(ge=2, le=50)] = 3
-    """Samples that tell what is usual."""
-    latest: Annotated[int, Field(ge=1, le=10)] = 2
-    """Samples whose mean is judged."""
-    sensitivity: Annotated[float, Field(gt=0)] = 4.0
-    """In standard deviations of that mean, by the scatter of the usual ones."""
+    scatter: Annotated[float, Field(gt=0)]
+    """Standard deviation of one comparison: of the laboratory and the instrument."""
+    settle: Annotated[int, Field(ge=2, le=50)] = 2
+    """Samples that are taken as usual, whatever they say."""
+    sensitivity: Annotated[float, Field(gt=0)] = 4.5
+    """In standard errors of the departure; 4.5 is one false alarm in 2 000 batches of
+    14 samples."""
     band: Annotated[float, Field(gt=0)]
-    """At least this far to either side is expected, in the tag's unit."""
+    """A smaller departure to either side is expected, in the tag's unit."""
     within_s: Annotated[float, Field(gt=0, le=7 * 86_400)] = 86_400.0
     """Samples that are known later than this after their draw are not compared."""
     on_delay_s: Seconds = 0.0

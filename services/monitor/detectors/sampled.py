@@ -2,8 +2,8 @@
 
 Samples are known hours after they were drawn. The instrument's averages of the last
 hours are kept, so that each sample finds what was shown then. What usually lies between
-the two, such as carbon dioxide that leaves a sample for pH, is learned from the first
-samples of a batch; an instrument that drifts behind its own loop shows in the next.
+the two, such as carbon dioxide that leaves a sample for pH, is learned from the samples
+of a batch; an instrument that steps or drifts behind its own loop departs from it.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from services.monitor.detectors.departure import departure
 from services.monitor.detectors.seen import Sighting
 from services.monitor.history import STEP_US
 
@@ -35,6 +36,9 @@ NEAR_WINDOWS = 2
 """Averages back to which what was shown at a draw is looked for."""
 MOST_WAITING = 100
 """Samples that wait for the average of their draw."""
+MOST_COMPARED = 60
+"""Comparisons that are looked at together; the oldest go."""
+_HOUR_US = 3_600_000_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,11 +52,12 @@ class SampledCheck:
 
 
 class Compared:
-    """One comparison: what the instrument showed, what was learned, what came last.
+    """One comparison: what the instrument showed, and how far samples were from it.
 
-    Bounded by: the averages of `within_s`, `MOST_WAITING` samples. When full: the
-    oldest go. Order: samples by their draw. Duplicates: a sample that was drawn no
-    later than the last one counts no more, so a correction does not either.
+    Bounded by: the averages of `within_s`, `MOST_WAITING` samples that wait and
+    `MOST_COMPARED` that were compared. When full: the oldest go. Order: samples by
+    their draw. Duplicates: a sample that was drawn no later than the last one counts no
+    more, so a correction does not either.
     """
 
     def __init__(self, check: SampledCheck) -> None:
@@ -64,11 +69,7 @@ class Compared:
         self._since = 0
         self._within = False
         self._on = False
-        self._learn_anew()
-
-    def _learn_anew(self) -> None:
-        self._usual: list[float] = []
-        self._latest: deque[float] = deque(maxlen=self.check.settings.latest)
+        self._apart: deque[tuple[int, float]] = deque(maxlen=MOST_COMPARED)
 
     def draw(self, time: int, value: float) -> None:
         """Take a sample's result; `time` is that of the draw, us UTC."""
@@ -78,7 +79,7 @@ class Compared:
     def service(self, time: int) -> list[Sighting]:
         """Forget what was usual: an instrument was out of service at `time`, us UTC."""
         self._since = max(self._since, time)
-        self._learn_anew()
+        self._apart.clear()
         return self._turn(time, None, 0.0, "learned anew: out of service", on=False)
 
     def take(self, step: Step, phase: Phase) -> list[Sighting]:
@@ -108,7 +109,7 @@ class Compared:
         self._within = within
         if within:
             self._since = max(self._since, phase.since)
-            self._learn_anew()
+            self._apart.clear()
         return self._turn(time, None, 0.0, "another phase", on=False)
 
     def _compare(self, drawn: int, value: float) -> list[Sighting]:
@@ -129,24 +130,25 @@ class Compared:
         return near[-1] if near else None
 
     def _judge(self, drawn: int, apart: float) -> list[Sighting]:
+        self._apart.append((drawn, apart))
         settings = self.check.settings
-        if len(self._usual) < settings.settle:
-            self._usual.append(apart)
+        times = np.array([at for at, _ in self._apart], np.int64)
+        values = np.array([away for _, away in self._apart])
+        found = departure(times, values, settings.settle, settings.scatter)
+        if found is None:
             return []
-        self._latest.append(apart)
-        if len(self._latest) < settings.latest:
-            return []
-        usual = float(np.mean(self._usual))
-        scatter = float(np.std(self._usual, ddof=1)) / settings.latest**0.5
-        most = max(settings.band, settings.sensitivity * scatter)
-        change = float(np.mean(self._latest)) - usual
-        score = abs(change) / most
+        score = min(
+            found.errors / settings.sensitivity, abs(found.amount) / settings.band
+        )
+        hours = (drawn - found.since) / _HOUR_US
+        before = float(values[times <= found.since].mean())
         text = (
-            f"{change:+.3g} in the last {settings.latest} samples against the usual "
-            f"{usual:+.3g}, at most {most:.3g}"
+            f"{found.amount:+.3g} within {hours:.0f} h against the usual "
+            f"{before:+.3g}, {found.errors:.1f} standard errors, "
+            f"at most {settings.sensitivity:g}"
         )
         on = score >= (OFF if self._on else 1.0)
-        return self._turn(drawn, change, score, text, on=on)
+        return self._turn(drawn, found.amount, score, text, on=on)
 
     def _turn(
         self, time: int, value: float | None, score: float, text: str, *, on: bool
@@ -161,7 +163,7 @@ class Compared:
         return [
             [list(one) for one in self._shown], [list(one) for one in self._waiting],
             self._drawn, self._since, self._within, self._on,
-            list(self._usual), list(self._latest),
+            [list(one) for one in self._apart],
         ]  # fmt: skip
 
     def restore(self, state: Sequence[Any]) -> None:
@@ -170,9 +172,8 @@ class Compared:
         self._shown.clear()
         self._shown.extend((at, total, count) for at, total, count in shown)
         self._waiting = [(time, value) for time, value in waiting]
-        self._usual = list(state[6])
-        self._latest.clear()
-        self._latest.extend(state[7])
+        self._apart.clear()
+        self._apart.extend((at, away) for at, away in state[6])
 
 
 class Samples:

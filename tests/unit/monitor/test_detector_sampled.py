@@ -19,7 +19,13 @@ if TYPE_CHECKING:
 
 H = 3600
 CHECK = SampleCheck(
-    name="pH", sample="LAB.PH", online="PH", band=0.03, phases=("Feed",), priority=2
+    name="pH",
+    sample="LAB.PH",
+    online="PH",
+    scatter=0.0105,
+    band=0.03,
+    phases=("Feed",),
+    priority=2,
 )
 OUTGASSED = 0.05
 SCATTER = (0.01, -0.01, 0.0, 0.005, -0.005, 0.01, -0.01, 0.0, 0.005, -0.005)
