@@ -14,6 +14,7 @@ from services.ingest.opcua.decode import (
     PublishRefused,
     decode_publish,
     decode_republish,
+    decode_together,
 )
 from services.ingest.opcua.items import Items
 from services.ingest.opcua.pump import Pump
@@ -29,7 +30,7 @@ from shared.domain import Actual, GapCause, Kind, Origin, SubscriptionState, Una
 from shared.wire import Liveness
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Iterable, Sequence
 
     from services.ingest.collect.intake import Intake
     from services.ingest.collect.losses import Losses
@@ -57,7 +58,7 @@ _MOST_MISSING = 1000
 class Collection:
     """Keeps one server subscribed and its readings on the way to the log.
 
-    Bounded by: the writer and four notifications. When full: asks the server for no
+    Bounded by: the writer and the pump's answers. When full: asks the server for no
     more. Order: by sequence number; what was missed is fetched again before what came
     after it. Duplicates: republished readings that are known are dropped. On cancel:
     the session is closed; readings held by the writer are the writer's.
@@ -228,13 +229,13 @@ class Collection:
     async def _receive(self) -> None:
         async with Pump(self._session) as pump:
             while True:
-                await self._writer.room()
                 arrived = await pump.next(self._subscription.keep_alive_s)
-                await self._take(arrived, pump)
+                for each, publish in zip(arrived, self._decoded(arrived), strict=True):
+                    await self._writer.room()
+                    await self._take(publish, each.received, pump)
 
-    async def _take(self, arrived: Arrived, pump: Pump) -> None:
-        publish = self._decoded(arrived)
-        self.heard = arrived.received
+    async def _take(self, publish: Publish | None, received: int, pump: Pump) -> None:
+        self.heard = received
         if publish is None:
             return
         if publish.subscription != self._subscription.id:
@@ -251,9 +252,18 @@ class Collection:
             self._acknowledge_old(publish, pump)
         if not publish.keep_alive:
             self._expected = _after(publish.sequence)
-            self._hand_over(publish, arrived.received, Origin.LIVE, pump)
+            self._hand_over(publish, received, Origin.LIVE, pump)
 
-    def _decoded(self, arrived: Arrived) -> Publish | None:
+    def _decoded(self, arrived: Sequence[Arrived]) -> Iterable[Publish | None]:
+        """Return what each says; what is not understood, when its turn comes."""
+        if len(arrived) > 1:
+            bodies, received = zip(*arrived, strict=True)
+            together = decode_together(bodies, self._items.tags, received)
+            if together is not None:
+                return together
+        return map(self._decoded_alone, arrived)
+
+    def _decoded_alone(self, arrived: Arrived) -> Publish | None:
         try:
             return decode_publish(arrived.body, self._items.tags, arrived.received)
         except PublishRefused as error:

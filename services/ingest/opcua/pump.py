@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from asyncua import ua
@@ -10,12 +11,13 @@ from asyncua import ua
 from services.ingest.opcua.gathered import gathered
 from services.ingest.opcua.situations import ServerUnreachable, ServiceRefused
 from services.ingest.opcua.subscription import utc_now
+from shared.domain import Unavailable
 
 if TYPE_CHECKING:
     from services.ingest.opcua.session import Session
 
 OUTSTANDING = 8
-"""PublishRequests kept at the server, at least half of them: it never waits for one."""
+"""PublishRequests kept at the server, at least half of them unless a burst is taken."""
 SILENCE = 1.5
 """Keep-alive times without any answer after which a session counts as dead."""
 _PUBLISH_RESPONSE = b"\x01\x00\x3d\x03"
@@ -49,7 +51,8 @@ class Pump:
         self._session = session
         self._depth = OUTSTANDING
         self._asked: set[asyncio.Future[Any]] = set()
-        self._answers: asyncio.Queue[_Answer] = asyncio.Queue()
+        self._answers: deque[_Answer] = deque()
+        self._came = asyncio.Event()
         self._request = ua.PublishRequest()
         self._acknowledgements: list[tuple[int, int]] = []
 
@@ -66,44 +69,60 @@ class Pump:
         """Tell the server with the next request that a notification is safe."""
         self._acknowledgements.append((subscription, number))
 
-    async def next(self, keep_alive_s: float) -> Arrived:
-        """Return the next answer.
+    async def next(self, keep_alive_s: float) -> list[Arrived]:
+        """Return the answers that are there, at least one; waits for it.
 
         Raises:
             ServerUnreachable: nothing came for SILENCE x `keep_alive_s`.
-            Unavailable: another situation of this room that the answer says.
+            Unavailable: another situation of this room that the first answer says.
         """
         while True:
             self._ask()
-            future, received = await self._answer(SILENCE * keep_alive_s)
-            try:
-                body = self._session.answered(future, "publish", _PUBLISH_RESPONSE)
-                return Arrived(body, received)
-            except ServiceRefused as error:
-                self._give_way(error)
+            await self._wait(SILENCE * keep_alive_s)
+            if arrived := self._taken():
+                return arrived
 
-    async def _answer(self, within_s: float) -> _Answer:
-        if not self._answers.empty():
-            return self._answers.get_nowait()
+    async def _wait(self, within_s: float) -> None:
+        if self._answers:
+            return
+        self._came.clear()
         try:
             async with asyncio.timeout(within_s):
-                return await self._answers.get()
+                await self._came.wait()
         except TimeoutError as error:
             raise ServerUnreachable(
                 f"{self._session.url}: no notification or keep-alive for "
                 f"{within_s:.1f} s"
             ) from error
 
-    def _give_way(self, error: ServiceRefused) -> None:
+    def _taken(self) -> list[Arrived]:
+        """Take answers up to the first that says a situation; that one next time."""
+        taken: list[Arrived] = []
+        while self._answers:
+            future, received = self._answers[0]
+            try:
+                body = self._session.answered(future, "publish", _PUBLISH_RESPONSE)
+            except Unavailable as error:
+                if taken:
+                    break
+                self._answers.popleft()
+                self._give_way(error)
+            else:
+                self._answers.popleft()
+                taken.append(Arrived(body, received))
+        return taken
+
+    def _give_way(self, error: Unavailable) -> None:
         """Ask for less, or just again, where the server means the request only."""
-        if error.code == ua.StatusCodes.BadTooManyPublishRequests:
+        code = error.code if isinstance(error, ServiceRefused) else None
+        if code == ua.StatusCodes.BadTooManyPublishRequests:
             self._depth = max(1, self._depth - 1)
-        elif error.code not in _ASK_AGAIN:
+        elif code not in _ASK_AGAIN:
             raise error
 
     def _ask(self) -> None:
         """Fill up to the depth once half of it is gone."""
-        missing = self._depth - len(self._asked) - self._answers.qsize()
+        missing = self._depth - len(self._asked) - len(self._answers)
         if 2 * missing < self._depth:
             return
         with gathered(self._session.client.uaclient.protocol):
@@ -125,4 +144,5 @@ class Pump:
         self._asked.discard(future)
         if not future.cancelled():
             future.exception()  # mark as seen; `next` raises it if it gets that far
-            self._answers.put_nowait((future, utc_now()))
+            self._answers.append((future, utc_now()))
+            self._came.set()

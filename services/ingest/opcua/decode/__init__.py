@@ -15,6 +15,7 @@ from services.ingest.opcua.decode.publish import (
     decode_republish,
 )
 from services.ingest.opcua.decode.readings import Refused
+from services.ingest.opcua.decode.together import decode_together
 from services.ingest.opcua.decode.values import block_from_data_values
 
 __all__ = [
@@ -27,4 +28,5 @@ __all__ = [
     "decode_history",
     "decode_publish",
     "decode_republish",
+    "decode_together",
 ]

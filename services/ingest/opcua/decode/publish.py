@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from asyncua.ua.status_codes import get_name_and_doc
@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 _SERVICE_FAULT = b"i=397"
 _PUBLISH_RESPONSE = b"i=829"
 _REPUBLISH_RESPONSE = b"i=835"
-_DATA_CHANGE = b"i=811"
+DATA_CHANGE = b"i=811"
+"""A DataChangeNotification."""
 _STATUS_CHANGE = b"i=820"
 # ids of the DefaultBinary encodings in namespace 0 (Part 6, NodeIds.csv)
 
@@ -94,15 +95,26 @@ def decode_publish(
         PublishRefused: a ServiceFault, or a Bad ServiceResult.
         MalformedNotification: the bytes are no PublishResponse.
     """
+    cursor, envelope = enveloped(body)
+    publish = _message(cursor, envelope, tags, received)
+    pass_results(cursor)
+    return publish
+
+
+def enveloped(body: bytes | memoryview) -> tuple[Cursor, Envelope]:
+    """Return a cursor at the NotificationMessage, and what stands before it."""
     cursor = opened(body, _PUBLISH_RESPONSE, "a PublishResponse (i=829)")
     subscription = cursor.u32("SubscriptionId")
     count = cursor.count(4, "available sequence numbers")
     available = tuple(cursor.u32("sequence number") for _ in range(count))
     more = cursor.u8("MoreNotifications") != 0
-    publish = _message(cursor, _Envelope(subscription, available, more), tags, received)
+    return cursor, Envelope(subscription, available, more)
+
+
+def pass_results(cursor: Cursor) -> None:
+    """Pass what follows the message: the acknowledgements' results."""
     cursor.skip(4 * cursor.count(4, "Results"), "Results")
-    _pass_diagnostics(cursor)
-    return publish
+    pass_diagnostics(cursor)
 
 
 def decode_republish(
@@ -119,12 +131,13 @@ def decode_republish(
         MalformedNotification: the bytes are no RepublishResponse.
     """
     cursor = opened(body, _REPUBLISH_RESPONSE, "a RepublishResponse (i=835)")
-    envelope = _Envelope(subscription, (), more=False)
+    envelope = Envelope(subscription, (), more=False)
     return _message(cursor, envelope, tags, received)
 
 
-@dataclass(frozen=True, slots=True)
-class _Envelope:
+class Envelope(NamedTuple):
+    """What a response says before its message."""
+
     subscription: int
     available: tuple[int, ...]
     more: bool
@@ -153,13 +166,14 @@ def opened(body: bytes | memoryview, expected: bytes, name: str) -> Cursor:
     return cursor
 
 
-def _pass_diagnostics(cursor: Cursor) -> None:
+def pass_diagnostics(cursor: Cursor) -> None:
+    """Pass an array of DiagnosticInfo."""
     for _ in range(cursor.count(1, "DiagnosticInfos")):
         pass_diagnostic_info(cursor)
 
 
 def _message(
-    cursor: Cursor, envelope: _Envelope, tags: NDArray[np.int32], received: int
+    cursor: Cursor, envelope: Envelope, tags: NDArray[np.int32], received: int
 ) -> Publish:
     """Return the NotificationMessage at the cursor."""
     sequence = cursor.u32("SequenceNumber")
@@ -182,7 +196,7 @@ def _message(
         available=envelope.available,
         keep_alive=count == 0,
         block=block,
-        overflow=_overflowing(block),
+        overflow=overflowing(block),
         status_change=status_change,
         refused=tuple(what for part in parts for what in part.refused),
         unknown_handles=sum(part.unknown_handles for part in parts),
@@ -196,13 +210,13 @@ def _notification(
     kind = node_id(cursor)
     start = cursor.offset
     encoding = cursor.u8("ExtensionObject")
-    if kind not in {_DATA_CHANGE, _STATUS_CHANGE} or encoding != 1:
-        if kind in {_DATA_CHANGE, _STATUS_CHANGE}:
+    if kind not in {DATA_CHANGE, _STATUS_CHANGE} or encoding != 1:
+        if kind in {DATA_CHANGE, _STATUS_CHANGE}:
             raise MalformedNotification(start, "a binary body (1)", f"{encoding}")
         if encoding & 0x03:
             cursor.octets("notification")
         return None
-    inner = _body(cursor)
+    inner = body_of(cursor)
     if kind == _STATUS_CHANGE:
         status = inner.u32("StatusChangeNotification")
         pass_diagnostic_info(inner)
@@ -213,7 +227,7 @@ def _notification(
     return part
 
 
-def _body(cursor: Cursor) -> Cursor:
+def body_of(cursor: Cursor) -> Cursor:
     """Return a cursor over an ExtensionObject's body and move behind it.
 
     Some servers leave the length open (-1): then the body ends where it is decoded.
@@ -230,13 +244,14 @@ def _data_change(
 ) -> Decoded:
     count = cursor.count(_SMALLEST_ITEM, "monitored items")
     rows = data_values(cursor, count, handle_size=4)
-    _pass_diagnostics(cursor)
+    pass_diagnostics(cursor)
     return block_of(
-        rows, _tags_of(rows.handle, tags), received=received, otherwise=publish_time
+        rows, tags_of(rows.handle, tags), received=received, otherwise=publish_time
     )
 
 
-def _tags_of(handles: NDArray[np.uint32], tags: NDArray[np.int32]) -> NDArray[np.int32]:
+def tags_of(handles: NDArray[np.uint32], tags: NDArray[np.int32]) -> NDArray[np.int32]:
+    """Return tag ids by client handle; -1 where it is beyond the end of `tags`."""
     if not len(handles) or handles.max() < len(tags):
         return tags[handles]
     known = handles < len(tags)
@@ -245,7 +260,8 @@ def _tags_of(handles: NDArray[np.uint32], tags: NDArray[np.int32]) -> NDArray[np
     return found
 
 
-def _overflowing(block: Block) -> NDArray[np.int32]:
+def overflowing(block: Block) -> NDArray[np.int32]:
+    """Return the tags whose queue dropped values, ascending, each once."""
     if not block.status.any():
         return np.empty(0, np.int32)
     bits = block.status & np.uint32(_INFO_TYPE | _OVERFLOW)

@@ -86,7 +86,11 @@ def microseconds(ticks: int) -> int:
 
 
 def block_of(
-    rows: Rows, tag: NDArray[np.int32], *, received: int, otherwise: int
+    rows: Rows,
+    tag: NDArray[np.int32],
+    *,
+    received: int | NDArray[np.int64],
+    otherwise: int,
 ) -> Decoded:
     """Return the readings that `rows` are.
 
@@ -104,7 +108,7 @@ def block_of(
     Args:
         rows: as they were sent; changed in place.
         tag: tag id per row; negative where the handle is unknown: counted, no row.
-        received: when the collector had it, us UTC.
+        received: when the collector had it, us UTC; of all rows, or of each.
         otherwise: time of rows without any timestamp, us UTC.
     """
     _forget_bad(rows)

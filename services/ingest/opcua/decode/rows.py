@@ -120,13 +120,25 @@ def data_values(cursor: Cursor, count: int, *, handle_size: int) -> Rows:
     Raises:
         MalformedNotification: the items are cut off or are no DataValues.
     """
+    rows = alike(cursor, count, handle_size=handle_size)
+    return _mixed(cursor, count, handle_size) if rows is None else rows
+
+
+def item_size(cursor: Cursor, handle_size: int) -> int:
+    """Return the bytes of the item at the cursor, 0 where that takes a closer look."""
     at = cursor.offset + handle_size
     size = _ITEM_SIZE[cursor.data[at] << 8 | cursor.data[at + 1]]
-    if _share_layout(cursor, count, at, handle_size + size if size else 0):
-        rows = _uniform(cursor, count, handle_size, handle_size + size)
-        cursor.offset += count * (handle_size + size)
-        return rows
-    return _mixed(cursor, count, handle_size)
+    return handle_size + size if size else 0
+
+
+def alike(cursor: Cursor, count: int, *, handle_size: int) -> Rows | None:
+    """Return `count` items as `data_values`; None where they do not share a layout."""
+    stride = item_size(cursor, handle_size)
+    if not _share_layout(cursor, count, cursor.offset + handle_size, stride):
+        return None
+    rows = _uniform(cursor, count, handle_size, stride)
+    cursor.offset += count * stride
+    return rows
 
 
 def _share_layout(cursor: Cursor, count: int, at: int, stride: int) -> bool:
