@@ -59,7 +59,7 @@ def averages(seed: int, rows: int, tags: int = TAGS) -> NDArray[np.float64]:
 
 
 def _samples() -> Card:
-    settings = SampleCheck(name="s", sample="s", online="i", band=3.0)
+    settings = SampleCheck(name="s", sample="s", online="i", scatter=1.0, band=1.0)
     random = np.random.default_rng(32)
     began = time.process_time()
     quiet = sum(
