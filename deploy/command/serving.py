@@ -57,8 +57,8 @@ class Wanted:
             "INSTRUMENTS": "core" if self.core else "all",
         }
 
-    def vessels(self) -> int:
-        """Return how many there are.
+    def vessels(self) -> Mapping[str, tuple[str, ...]]:
+        """Return their names by what they cultivate.
 
         Raises:
             OptionInvalid: `processes` does not say it.
@@ -72,7 +72,7 @@ class Wanted:
                 f"--processes {self.processes!r}: expected how many vessels cultivate "
                 "what, such as cho=3,ecoli=2"
             ) from error
-        return len(site.vessel_names)
+        return site.site_suites
 
 
 def served(wanted: Wanted) -> None:
@@ -83,7 +83,7 @@ def served(wanted: Wanted) -> None:
         FolderInUse, NoFreePort, PlantInvalid: before anything is started.
         ServiceDoesNotStart: a shard ended three times; all are stopped again.
     """
-    vessels = wanted.vessels()
+    vessels = sum(map(len, wanted.vessels().values()))
     count = wanted.servers or shards_for(vessels)
     if count > vessels:
         raise OptionInvalid(f"--servers {count}: expected at most {vessels} (vessels)")
@@ -131,6 +131,7 @@ async def _serve(wanted: Wanted, folder: DataFolder, shards: list[Shard]) -> Non
             plant = await discovered(
                 folder.plant,
                 shards,
+                watched_vessels=wanted.vessels().get("cho", ()),
                 certificates=folder.spool,
                 progress=lambda shard, nodes: add(f"{shard.name}: {nodes} nodes"),
             )

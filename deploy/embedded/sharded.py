@@ -13,7 +13,7 @@ from services.ingest.opcua.discover import discover
 from shared.plant import parse_plant, render_plant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Collection, Mapping
     from pathlib import Path
 
     from shared.plant import Plant
@@ -71,6 +71,7 @@ async def discovered(
     file: Path,
     shards: list[Shard],
     *,
+    watched_vessels: Collection[str],
     certificates: Path,
     progress: Callable[[Shard, int], None],
 ) -> Plant:
@@ -79,6 +80,7 @@ async def discovered(
     Args:
         file: plant.yaml; what it holds keeps its ids and what a person changed.
         shards: all of them listen.
+        watched_vessels: names of those that get the alarm set of CHO.
         certificates: folder for our certificate.
         progress: called with the shard and the number of its nodes looked at.
 
@@ -96,7 +98,7 @@ async def discovered(
         )
         plant = _named(plant, shard)
     assert plant is not None  # noqa: S101  there is a shard
-    plant = watched(plant, known)
+    plant = watched(plant, known, watched_vessels)
     _replace(file, plant)
     return plant
 

@@ -14,7 +14,7 @@ from shared.checks import Residual
 from shared.plant import Plant, Vessel, check_names, parse_plant, render_plant
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable, Collection, Sequence
     from pathlib import Path
 
 CHECKS = ("cho_checks.yaml", "cho_balances.yaml")
@@ -57,12 +57,21 @@ def _replace(file: Path, text: str) -> None:
     fresh.replace(file)
 
 
-def watched(plant: Plant, known: Plant | None) -> Plant:
+def watched(
+    plant: Plant, known: Plant | None, only: Collection[str] | None = None
+) -> Plant:
     """Return the plant with our alarm set on vessels that were not known before.
 
     What a person changed in plant.yaml stays as it is.
+
+    Args:
+        plant: as it was discovered.
+        known: as it was before.
+        only: names of vessels that cultivate CHO; default: all do.
     """
     before = {vessel.name for vessel in known.vessels} if known else set()
+    if only is not None:
+        before |= {vessel.name for vessel in plant.vessels} - set(only)
     sets = [_read_checks(name) for name in CHECKS]
     vessels = [
         vessel if vessel.name in before else _with_checks(vessel, sets)

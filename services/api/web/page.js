@@ -217,7 +217,7 @@ async function choose() {
 async function values() {
   if (configuration === null) await choose();
   const here = vessels.filter((vessel) => cards.has(vessel.name));
-  const names = [...shown.keys(), ...here.flatMap((v) => [v.batch_tag, v.phase_tag]).filter(Boolean)];
+  const names = [...shown.keys(), ...here.flatMap((v) => [v.batch_tag, v.phase_tag, v.state_tag]).filter(Boolean)];
   if (!names.length) return;
   const query = names.map((name) => `tag=${encodeURIComponent(name)}`).join("&");
   const body = await ask(`/current?rows=true&${query}`);
@@ -226,7 +226,9 @@ async function values() {
   for (const [name, tag] of shown) drawValue(tag, rows.get(name));
   for (const vessel of here) {
     const text = (tag) => (tag ? rows.get(tag)?.text ?? rows.get(tag)?.value : null);
-    const doing = [text(vessel.batch_tag), text(vessel.phase_tag)].filter((part) => part != null && part !== "");
+    const state = text(vessel.state_tag);
+    const doing = [text(vessel.batch_tag), text(vessel.phase_tag), state === "Running" ? "" : state]
+      .filter((part) => part != null && part !== "");
     cards.get(vessel.name).querySelector(".doing").textContent = doing.join(" · ");
   }
 }
