@@ -11,6 +11,7 @@ from pathlib import Path
 
 from deploy.command.evaluating import evaluated
 from tests.evaluation.catalogue import scored
+from tests.evaluation.ramps import ramps
 from tests.neighbours.tennessee import recordings
 
 DATASETS = Path(__file__).parent / "datasets"
@@ -33,6 +34,8 @@ def main() -> int:
     for name, folder in folders.items():
         if wanted.only in ("", name):
             _one(name, folder, wanted.output / name)
+            if name == "indpensim" and folder.is_dir():
+                print(f"IndPenSim, sensors that drift\n{ramps(folder)}\n", flush=True)
     if wanted.only in ("", CATALOGUE):
         print("Simulated plant: 5 seeds of every fault, 60 batches without, 20 minutes")
         print(scored(5, 60, wanted.output / CATALOGUE) + "\n", flush=True)

@@ -54,7 +54,7 @@ class Course:
 
 def course(batches: Sequence[NDArray[np.float64]]) -> Course:
     """Return the usual course of normal batches, each [row, tag] from its start."""
-    together = _stacked(batches)
+    together = stacked(batches)
     usual = _median(together)
     changes = np.abs([_changes(batch - usual) for batch in together])
     scatter = np.empty_like(usual)
@@ -185,7 +185,7 @@ def _quantile(near: NDArray[np.float64]) -> NDArray[np.float64]:
         return np.asarray(np.nanquantile(near, QUARTILE, axis=(0, 1)), float)
 
 
-def _stacked(batches: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+def stacked(batches: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
     """Return [batch, row, tag], as long as most batches are; NaN after an end."""
     length = int(np.median([len(batch) for batch in batches]))
     together = np.full((len(batches), length, batches[0].shape[1]), np.nan)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pytest
 
+from services.monitor.detectors.course_drift import learned_drift
 from services.monitor.detectors.level import Levels, settings
 from services.monitor.detectors.mewma import Guard
 from services.monitor.detectors.mewma_limits import all_charts, learned, limits
@@ -47,7 +48,11 @@ def courses(tags: Sequence[str]) -> VectorDetector:
     return learned_batches(tags, batches, rate=0.002)
 
 
-EVERY = pytest.mark.parametrize("make", [mewma, levels, courses])
+def drifts(tags: Sequence[str]) -> VectorDetector:
+    return learned_drift(tags, [normal(seed, 150, len(tags)) for seed in range(10, 18)])
+
+
+EVERY = pytest.mark.parametrize("make", [mewma, levels, courses, drifts])
 MAKES = pytest.mark.parametrize("make", [mewma, levels])
 
 
@@ -240,6 +245,20 @@ def test_a_batch_is_judged_by_what_changes_not_by_its_own_offset() -> None:
     rows[75:, 2] += 9.0
     assert max(scores(detector, rows[75:80])) >= 1.0
     assert detector.explain()[0].tag == "DO"
+
+
+def test_a_slow_drift_is_found_and_a_disturbance_is_not() -> None:
+    batches = [normal(seed, 300) for seed in range(10, 22)]
+    detector = learned_drift(TAGS, batches)
+    rows = normal(30, 300)
+    rows[100:105, 1] += 50.0
+    assert np.mean(np.array(scores(detector, rows)) >= 1.0) < 0.05
+    drifting = learned_drift(TAGS, batches)
+    rows = normal(31, 300)
+    rows[:, 2] += np.linspace(0.0, 6.0, 300)
+    found = np.array(scores(drifting, rows)) >= 1.0
+    assert found[-100:].mean() > 0.9
+    assert drifting.explain()[0].tag == "DO"
 
 
 def test_batches_of_unequal_length_and_missing_values_have_one_course() -> None:
