@@ -43,6 +43,8 @@ HEAT_CAPACITY = 4.18
 """Broth, kJ/(kg K)."""
 VAPOUR_KJ_PER_L = 2430.0
 ANTIFOAM_FADES_H = 1.5
+LEAST_ROOM = 0.04
+"""Share of the gas room that even a full vessel leaves for gas."""
 ANTIFOAM_MOST = 3.0
 """Shots beyond which antifoam does no more to kLa."""
 
@@ -258,7 +260,9 @@ class Reactor:
         o2, co2, flow = gas.off_gas(
             sparge, design.overlay_lpm, moved[0] * per_min, moved[1] * per_min
         )
-        room = np.maximum(design.gas_room_l - out.volume, 100.0)
+        room = np.maximum(
+            design.gas_room_l - out.volume, LEAST_ROOM * design.gas_room_l
+        )
         per_h = 60.0 * flow / room
         before = out.off_o2, out.off_co2
         pushed_out = out.volume - before_l

@@ -13,6 +13,7 @@ from shared.bioprocess import cho
 from simulators.plant import Layout, Plant, StateUnusable, begin
 from simulators.recipes import US_PER_H, Phase, Recipe
 from simulators.tags import ASSAYS, COLUMN, CONTEXT, CORE, TAGS
+from tests.unit.simulators.walls import Ledger, OneFreshVessel
 
 pytestmark = pytest.mark.xdist_group("plant")  # one long run for all tests
 START = 1_795_000_000_000_000
@@ -49,69 +50,11 @@ class Run:
         return int(np.searchsorted(self.hours, hour))
 
 
-class OneFreshVessel(Layout):
-    """One vessel whose first batch begins at the start."""
-
-    def age_h(self, index: int) -> float:
-        del index
-        return -self.recipe.before_culture_h
-
-
-class Ledger:
-    """Inventories of the vessel at the first and last note, and all that crossed."""
-
-    def __init__(self) -> None:
-        self._first: dict[str, float] = {}
-        self._last: dict[str, float] = {}
-        self._crossed = dict.fromkeys(CROSSING, 0.0)
-
-    def note(self, plant: Plant) -> None:
-        crossing = plant.crossing
-        assert crossing is not None
-        self._last = inventories(plant)
-        if not self._first:
-            self._first = self._last
-            return
-        for name in self._crossed:
-            self._crossed[name] += float(getattr(crossing, name)[0])
-
-    def balance(self) -> dict[str, tuple[float, float]]:
-        rose = {name: self._last[name] - self._first[name] for name in self._last}
-        c = self._crossed
-        oxygen = c["oxygen_in"] - c["oxygen_out"] - c["oxygen_used"] - rose["oxygen"]
-        carbon = c["carbon_in"] + c["carbon_made"] - c["carbon_out"] - rose["carbon"]
-        samples = RECIPE.sample_l * 13
-        broth = c["liquids_in"] - c["evaporated"] - samples - rose["volume"]
-        return {
-            "oxygen": (oxygen, c["oxygen_used"]),
-            "carbon": (carbon, c["carbon_made"]),
-            "broth": (broth, c["liquids_in"]),
-        }
-
-
-CROSSING = (
-    "oxygen_in", "oxygen_out", "oxygen_used", "carbon_in", "carbon_out", "carbon_made",
-    "liquids_in", "evaporated",
-)  # fmt: skip
-
-
-def inventories(plant: Plant) -> dict[str, float]:
-    """Return mmol of oxygen and carbon in broth and headspace, and L of broth."""
-    state = plant.state
-    volume = float(state.volume[0])
-    head_mmol = (plant.layout.design.gas_room_l - volume) * 10.0 / 22.414
-    return {
-        "oxygen": float(state.oxygen[0]) * volume + head_mmol * float(state.off_o2[0]),
-        "carbon": float(state.carbon[0]) * volume + head_mmol * float(state.off_co2[0]),
-        "volume": volume,
-    }
-
-
 @pytest.fixture(scope="module")
 def batch() -> Run:
     plant = Plant(OneFreshVessel(("BR101",), seed=7), START)
     hours, shown, culture, context = [], [], [], []
-    digest, ledger = hashlib.sha256(), Ledger()
+    digest, ledger = hashlib.sha256(), Ledger(samples_l=13 * RECIPE.sample_l)
     while plant.now < START + 380 * US_PER_H:
         for _ in range(5):
             plant.advance(plant.now + 2 * MINUTE)
