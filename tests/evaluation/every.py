@@ -12,6 +12,7 @@ from pathlib import Path
 from deploy.command.evaluating import evaluated
 from tests.evaluation.catalogue import scored
 from tests.evaluation.ramps import ramps
+from tests.evaluation.real_runs import real_runs
 from tests.neighbours.tennessee import recordings
 
 DATASETS = Path(__file__).parent / "datasets"
@@ -20,6 +21,7 @@ SETS = {"skab": "skab", "indpensim": "indpensim"}
 
 
 CATALOGUE = "simulated_plant"
+REAL = "real_runs"
 
 
 def main() -> int:
@@ -36,6 +38,10 @@ def main() -> int:
             _one(name, folder, wanted.output / name)
             if name == "indpensim" and folder.is_dir():
                 print(f"IndPenSim, sensors that drift\n{ramps(folder)}\n", flush=True)
+    if wanted.only in ("", REAL):
+        folder = wanted.data / REAL
+        said = real_runs(folder) if folder.is_dir() else f"no folder {folder}"
+        print(f"Real runs\n{said}\n", flush=True)
     if wanted.only in ("", CATALOGUE):
         print("Simulated plant: 5 seeds of every fault, 60 batches without, 20 minutes")
         print(scored(5, 60, wanted.output / CATALOGUE) + "\n", flush=True)

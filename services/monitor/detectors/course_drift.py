@@ -62,10 +62,11 @@ def learned_drift(
 
     Args:
         tags: names, in the order of a row; regulated ones.
-        batches: four or more, each [row, tag] from its start, of one recipe, complete.
+        batches: three or more, each [row, tag] from its start, of one recipe, complete.
         rate: share of normal rows that may alarm.
     """
-    held = np.concatenate([_held_out(batches, part) for part in range(HOLD_OUTS)])
+    parts = range(min(HOLD_OUTS, len(batches)))
+    held = np.concatenate([_held_out(batches, part) for part in parts])
     ranks = np.argsort(np.argsort(held, axis=0), axis=0).max(axis=1) + 1
     rank = float(np.quantile(ranks / (len(held) + 1), 1.0 - rate))
     limits = np.maximum(np.quantile(held, min(rank, 1.0), axis=0), 1e-9)

@@ -37,7 +37,7 @@ LEAST_SCATTER = 0.05
 RATE = 0.0075
 """Share of held-out normal rows with an alarm that the limits are set for."""
 HOLD_OUTS = 4
-"""Parts of the normal batches, each held out once."""
+"""Parts of the normal batches, each held out once; as many as there are, if fewer."""
 
 
 @dataclass(frozen=True)
@@ -74,10 +74,11 @@ def learned_batches(
 
     Args:
         tags: names, in the order of a row.
-        batches: four or more, each [row, tag] from its start, of one recipe.
+        batches: three or more, each [row, tag] from its start, of one recipe.
         rate: share of normal rows that may alarm.
     """
-    held = np.concatenate([_held_out(batches, part) for part in range(HOLD_OUTS)])
+    parts = range(min(HOLD_OUTS, len(batches)))
+    held = np.concatenate([_held_out(batches, part) for part in parts])
     count = len(held)
     ranks = np.argsort(np.argsort(held, axis=0), axis=0).max(axis=1) + 1
     rank = np.quantile(ranks / (count + 1), 1.0 - rate)

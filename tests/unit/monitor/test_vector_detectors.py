@@ -262,6 +262,8 @@ def test_a_slow_drift_is_found_and_a_disturbance_is_not() -> None:
 
 
 def test_batches_of_unequal_length_and_missing_values_have_one_course() -> None:
+    three = learned_batches(TAGS, [normal(seed, 150) for seed in range(10, 13)])
+    assert np.isfinite(scores(three, normal(30, 150))).all()
     batches = [normal(seed, 140 + seed) for seed in range(10, 18)]
     batches[3][20:60, 1] = np.nan
     detector = learned_batches(TAGS, batches)
