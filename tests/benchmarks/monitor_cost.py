@@ -2,6 +2,7 @@
 
 python -m tests.benchmarks.monitor_cost                100 vessels of 30 tags
 python -m tests.benchmarks.monitor_cost --vessels 1000
+python -m tests.benchmarks.monitor_cost --all    all tags, balances and causes
 Twice: with source times of their own for every tag (as most servers have them), and
 shared by the tags of a vessel. Records are those of a collector: one each 100 ms.
 """
@@ -30,28 +31,34 @@ from shared.wire import (
     encode_readings,
 )
 from simulators import plant as simulated
-from simulators.tags import CORE
+from simulators.tags import CORE, TAGS
 from tests.evaluation.in_process import NOON_US, SERVER, WIDTH, described
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
+
+    from simulators.tags import Tag
 
 RECORD_US = 100_000
 HEADER = ReadingsHeader(Origin.LIVE, SERVER, "session", (1, 1), 1)
 
 
-def records(vessels: int, seconds: int, *, own_times: bool) -> Iterator[Message]:
+def records(
+    vessels: int, seconds: int, tags_of: Sequence[Tag], *, own_times: bool
+) -> Iterator[Message]:
     """Yield what a collector writes in some seconds of a plant at 1 Hz."""
     chance = np.random.default_rng(1)
     plant = simulated.Plant(simulated.Layout(("BR101",), 1), NOON_US)
     plant.fast_forward(NOON_US)
-    tags = np.arange(vessels)[:, None] * WIDTH + 1 + np.arange(len(CORE))
+    count = len(tags_of)
+    width = count + WIDTH - len(CORE)
+    tags = np.arange(vessels)[:, None] * width + 1 + np.arange(count)
     offset = chance.integers(0, US_PER_S, tags.shape if own_times else (vessels, 1))
     phase = np.broadcast_to(offset, tags.shape).ravel()
     for second in range(seconds):
         start = NOON_US + second * US_PER_S
         plant.advance(start + US_PER_S)
-        value = np.tile(plant.values[0, : len(CORE)], vessels)
+        value = np.tile(plant.values[0, :count], vessels)
         for first in range(0, US_PER_S, RECORD_US):
             due = (phase >= first) & (phase < first + RECORD_US)
             order = np.flatnonzero(due)
@@ -83,14 +90,18 @@ def _block(
     )
 
 
-def measure(vessels: int, seconds: int, *, own_times: bool) -> float:
+def measure(
+    vessels: int, seconds: int, tags: Sequence[Tag] = CORE, *, own_times: bool
+) -> float:
     """Return seconds of CPU per second of the plant."""
     names = [f"BR{number}" for number in range(101, 101 + vessels)]
     watch = PartitionWatch(0)
-    applied = ConfigurationRecord(1, "sha", render_plant(described(names)), 0, "test")
+    applied = ConfigurationRecord(
+        1, "sha", render_plant(described(names, tags=tags)), 0, "test"
+    )
     at = TopicPartition("plant", 0)
     messages = [Message(*encode_configuration(applied))]
-    messages += records(vessels, seconds, own_times=own_times)
+    messages += records(vessels, seconds, tags, own_times=own_times)
     made = [
         Record(at, Position("e", n), NOON_US, m.headers, m.value)
         for n, m in enumerate(messages)
@@ -102,7 +113,7 @@ def measure(vessels: int, seconds: int, *, own_times: bool) -> float:
     for record in made[warm:]:
         watch.see(record)
     spent = time.process_time() - began
-    return spent / (watch.readings - before) * vessels * len(CORE)
+    return spent / (watch.readings - before) * vessels * len(tags)
 
 
 def main() -> None:
@@ -110,10 +121,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     parser.add_argument("--vessels", type=int, default=100)
     parser.add_argument("--seconds", type=int, default=40, help="of the plant")
+    parser.add_argument("--all", action="store_true", help="all tags, not 30")
     asked = parser.parse_args()
+    tags = TAGS if asked.all else CORE
     for own, what in ((True, "own source times"), (False, "shared source times")):
-        share = measure(asked.vessels, asked.seconds, own_times=own)
-        rate = asked.vessels * len(CORE)
+        share = measure(asked.vessels, asked.seconds, tags, own_times=own)
+        rate = asked.vessels * len(tags)
         print(
             f"{what}: {rate} readings/s cost {share:.3f} of a core, "
             f"{share / asked.vessels * 1e3:.2f} ms per vessel and second, "

@@ -38,6 +38,7 @@ if TYPE_CHECKING:
 
     from shared.wire_events import Event
     from simulators.instants import Instant
+    from simulators.tags import Tag as SimulatedTag
 
 NOON_US = 1_780_000_020_000_000
 """When the plant goes live; a whole minute, us UTC."""
@@ -48,6 +49,8 @@ CLOCK_EVERY = 100
 TIMED_EVERY = 7
 """Records of which one is timed: asking for the time costs as much as some records."""
 SERVER = "simulated"
+BEAT = 999_999_999
+"""Id of the server's heartbeat."""
 WIDTH = len(CORE) + len(CONTEXT) + len(ASSAYS)
 """Variables of a vessel."""
 _TYPES = {Kind.DOUBLE: "number", Kind.INT32: "number", Kind.BOOLEAN: "boolean"}
@@ -55,7 +58,11 @@ _CONTEXT = Context(batch="BatchId", phase="Phase", product="Product", client="Cl
 
 
 def described(
-    names: Sequence[str], only: Sequence[str] = (), *, learned: bool = True
+    names: Sequence[str],
+    only: Sequence[str] = (),
+    *,
+    learned: bool = True,
+    tags: Sequence[SimulatedTag] = CORE,
 ) -> Plant:
     """Return plant.yaml of simulated vessels with the alarm set of the demo.
 
@@ -63,20 +70,22 @@ def described(
         names: of all vessels, in the order in which the plant has them.
         only: those that are watched; empty: all.
         learned: whether the learned detectors (residuals, samples) are there.
+        tags: that every vessel has; ids go on by their number, context and assays.
     """
+    width = len(tags) + WIDTH - len(CORE)
     vessels = tuple(
         Vessel(
             name=name,
             server=SERVER,
             partition=0,
             context=_CONTEXT,
-            tags=tuple(_tags(name, number * WIDTH + 1)),
+            tags=tuple(_tags(name, number * width + 1, tags)),
         )
         for number, name in enumerate(names)
         if not only or name in only
     )
     server = Server(
-        name=SERVER, url="opc.tcp://h:1/", simulated=True, heartbeat=Heartbeat(id=9999)
+        name=SERVER, url="opc.tcp://h:1/", simulated=True, heartbeat=Heartbeat(id=BEAT)
     )
     plant = watched(Plant(site="s", servers=(server,), vessels=vessels), None)
     if learned:
@@ -86,8 +95,8 @@ def described(
     return plant.model_copy(update={"vessels": tuple(without)})
 
 
-def _tags(vessel: str, first: int) -> Iterable[Tag]:
-    for number, tag in enumerate((*CORE, *CONTEXT, *ASSAYS), first):
+def _tags(vessel: str, first: int, tags: Sequence[SimulatedTag]) -> Iterable[Tag]:
+    for number, tag in enumerate((*tags, *CONTEXT, *ASSAYS), first):
         yield Tag.model_validate(
             {
                 "id": number,
