@@ -126,6 +126,18 @@ class Quality(_Check):
     on_delay_s: Seconds = 0.0
 
 
+class Skew(_Check):
+    """Source times of a vessel that are steadily ahead of or behind their receipt."""
+
+    most_s: Annotated[float, Field(gt=0)] = 5.0
+    """How far they may be off."""
+    over_s: Annotated[float, Field(ge=1, le=3600)] = 30.0
+    """Judged by the freshest reading of so long; two in a row must agree."""
+    priority: Priority = 2
+    on_delay_s: Seconds = 0.0
+    off_delay_s: Seconds = 60.0
+
+
 TagCheck = Limit | Rate | Frozen | Noise | State | Quality
 """What is watched on one tag alone."""
 
@@ -349,6 +361,10 @@ class SampleCheck(_Check):
     14 samples."""
     band: Annotated[float, Field(gt=0)]
     """A smaller departure to either side is expected, in the tag's unit."""
+    per_sample: Annotated[float, Field(gt=0)] | None = None
+    """What the instrument shows for one unit of the sample, where the two have other
+    units: then nothing is learned, and judged is each sample by the logarithm of their
+    ratio, `band` to either side."""
     within_s: Annotated[float, Field(gt=0, le=7 * 86_400)] = 86_400.0
     """Samples that are known later than this after their draw are not compared."""
     on_delay_s: Seconds = 0.0

@@ -19,6 +19,7 @@ from shared.checks import (
     PossibleCause,
     Residual,
     SampleCheck,
+    Skew,
     TagCheck,
     TagChecks,
 )
@@ -170,6 +171,10 @@ class Context(_Part):
     """State of the batch's procedure (ISA-88): Running, Held, Aborted and so on."""
 
 
+SKEW = "clock-skew"
+"""Name of the check of a vessel's clock."""
+
+
 class Vessel(_Part):
     """One equipment unit."""
 
@@ -186,6 +191,8 @@ class Vessel(_Part):
     """Instruments that are compared with laboratory samples."""
     vectors: tuple[VectorCheck, ...] = ()
     """Tags that are watched together."""
+    skew: Skew | None = None
+    """Its clock against the collector's."""
     causes: tuple[PossibleCause, ...] = ()
     """What can go wrong here: alarms name the likeliest, with its evidence."""
 
@@ -211,7 +218,7 @@ class Vessel(_Part):
 
     @model_validator(mode="after")
     def _covering_checks_are_there(self) -> Vessel:
-        named: dict[str, TagCheck | Residual | SampleCheck | VectorCheck] = {
+        named: dict[str, TagCheck | Residual | SampleCheck | VectorCheck | Skew] = {
             f"{tag.name}/{name}": check
             for tag in self.tags
             for name, check in (tag.checks.named() if tag.checks else {}).items()
@@ -219,6 +226,7 @@ class Vessel(_Part):
         named |= {f"residual/{residual.name}": residual for residual in self.residuals}
         named |= {f"sample/{sample.name}": sample for sample in self.samples}
         named |= {f"vector/{vector.name}": vector for vector in self.vectors}
+        named |= {} if self.skew is None else {SKEW: self.skew}
         for name, check in named.items():
             for other in check.covered_by:
                 if other not in named or other == name:
@@ -272,6 +280,8 @@ def check_names(vessel: Vessel) -> Iterator[str]:
     yield from (f"sample/{sample.name}" for sample in vessel.samples)
     yield from (f"vector/{vector.name}" for vector in vessel.vectors)
     yield "no-data"
+    if vessel.skew is not None:
+        yield SKEW
 
 
 class Plant(_Part):

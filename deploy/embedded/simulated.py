@@ -109,7 +109,7 @@ def _with_checks(vessel: Vessel, sets: Sequence[dict[str, Any]]) -> Vessel:
         if new in {residual["name"] for residual in residuals}
     }
     residuals = [one for one in residuals if one["name"] not in better]
-    learned = {
+    learned: dict[str, Any] = {
         "residuals": residuals,
         "samples": [
             sample
@@ -117,6 +117,7 @@ def _with_checks(vessel: Vessel, sets: Sequence[dict[str, Any]]) -> Vessel:
             for sample in checks.get("samples", ())
             if {sample["sample"], sample["online"]} <= names
         ],
+        "skew": next((checks["skew"] for checks in sets if "skew" in checks), None),
     }
     found = Vessel.model_validate({**body, **learned})
     known = set(check_names(found))

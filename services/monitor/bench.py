@@ -13,6 +13,7 @@ from services.monitor.detectors.quality import Qualities, QualityCheck
 from services.monitor.detectors.rate import RateCheck, Rates
 from services.monitor.detectors.residual import ResidualCheck, Residuals
 from services.monitor.detectors.sampled import SampledCheck, Samples
+from services.monitor.detectors.skew import SkewCheck, Skews
 from services.monitor.detectors.state import StateCheck, States
 from services.monitor.detectors.together import PlacedVector, Vectors
 from shared.checks import (
@@ -24,6 +25,7 @@ from shared.checks import (
     Rate,
     Residual,
     SampleCheck,
+    Skew,
     State,
 )
 from shared.vector_checks import VectorCheck
@@ -70,6 +72,9 @@ class Bench:
         self.silences = Silences(
             [NoDataCheck(i, s) for i, _, s in placed if isinstance(s, NoData)]
         )
+        self.skews = Skews(
+            [SkewCheck(i, s) for i, _, s in placed if isinstance(s, Skew)]
+        )
         self.residuals = Residuals(
             [
                 ResidualCheck(i, tuple(number[tag] for tag in s.tags), s)
@@ -114,6 +119,7 @@ class Bench:
             "states": self.states.state(),
             "qualities": self.qualities.state(),
             "silences": self.silences.state(),
+            "skews": self.skews.state(),
             "residuals": self.residuals.state(),
             "samples": self.samples.state(),
             "vectors": self.vectors.state(),
@@ -128,6 +134,7 @@ class Bench:
         self.states.restore(state["states"])
         self.qualities.restore(state["qualities"])
         self.silences.restore(state["silences"])
+        self.skews.restore(state["skews"])
         self.residuals.restore(state["residuals"])
         self.samples.restore(state["samples"])
         self.vectors.restore(state.get("vectors", ()))

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from services.monitor.detectors.seen import NEVER
-from shared.checks import NoData, Noise, Residual, SampleCheck
+from shared.checks import NoData, Noise, Residual, SampleCheck, Skew
 from shared.vector_checks import VectorCheck
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ _DETECTORS = (
     "states",
     "qualities",
     "silences",
+    "skews",
 )
 
 
@@ -49,8 +50,8 @@ def is_same(old: Check, new: Check) -> bool:
     """Whether what is known of the check `old` says something about `new`."""
     if type(old.settings) is not type(new.settings):
         return False
-    silence = isinstance(new.settings, NoData)  # the tag only stands for the others
-    return (silence or old.tag_id == new.tag_id) and _model(old) == _model(new)
+    of_vessel = isinstance(new.settings, NoData | Skew)  # its tag stands for the others
+    return (of_vessel or old.tag_id == new.tag_id) and _model(old) == _model(new)
 
 
 def _model(check: Check) -> dict[str, Any]:

@@ -15,9 +15,10 @@ from shared.checks import (
     Rate,
     Residual,
     SampleCheck,
+    Skew,
     State,
 )
-from shared.plant import Report
+from shared.plant import SKEW, Report
 from shared.vector_checks import VectorCheck
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ DETECTORS = {
     Residual: "residuals",
     SampleCheck: "samples",
     VectorCheck: "vectors",
+    Skew: "skews",
 }
 """Detector by kind of check; names of Bench."""
 
@@ -74,7 +76,7 @@ class Check:
             return found.is_learned and found.mode is Mode.LEARNING
         if isinstance(found, VectorCheck):
             return found.mode is Mode.LEARNING
-        return isinstance(found, SampleCheck)
+        return isinstance(found, SampleCheck) and found.per_sample is None
 
 
 def numbers(vessel: Vessel) -> dict[str, int]:
@@ -120,8 +122,10 @@ def checks(plant: Plant, vessel: Vessel, servers: Sequence[Server]) -> list[Chec
         _of_vector(vessel, vector, first + i, simulated)
         for i, vector in enumerate(vessel.vectors)
     ]
+    of_clock = _of_clock(plant, vessel, first + len(of_vectors))
     return [
         *of_tags, *of_residuals, *of_servers, *of_vessel, *of_samples, *of_vectors,
+        *of_clock,
     ]  # fmt: skip
 
 
@@ -195,15 +199,21 @@ def _of_sample(
     vessel: Vessel, sample: SampleCheck, number: int, simulated: frozenset[str]
 ) -> Check:
     tag = next(tag for tag in vessel.tags if tag.name == sample.online)
+    words = f"{sample.online} - {sample.sample} at its draw), learning, at "
+    words += f"{sample.sensitivity:g} sigma and at least {sample.band:g}"
+    expected = "as far apart as in the first samples"
+    if sample.per_sample is not None:
+        words = f"ln of {sample.online} over {sample.sample} at its draw) by "
+        words += f"0 +- {sample.band:g}"
+        expected = f"{sample.per_sample:g} of the instrument for one of the sample"
     return Check(
         name=f"{vessel.name}/sample/{sample.name}",
         tag=f"{vessel.name}/{tag.name}",
         tag_id=tag.id,
         timed_by=number,
         settings=sample,
-        words=f"sample {sample.name} ({sample.online} - {sample.sample} at its draw), "
-        f"learning, at {sample.sensitivity:g} sigma and at least {sample.band:g}",
-        expected="as far apart as in the first samples",
+        words=f"sample {sample.name} ({words}",
+        expected=expected,
         unit=tag.unit,
         simulated=(tag.server or vessel.server) in simulated,
     )
@@ -258,6 +268,28 @@ def _of_vessel(plant: Plant, vessel: Vessel, number: int) -> list[Check]:
             words=f"no data of vessel {vessel.name} for {no_data.after_s:g} s while "
             f"server {server.name} is heard",
             expected=f"a good reading of any tag every {no_data.after_s:g} s",
+            simulated=server.simulated,
+        )
+    ]
+
+
+def _of_clock(plant: Plant, vessel: Vessel, number: int) -> list[Check]:
+    """Return the check of a vessel's clock, if plant.yaml asks for it."""
+    skew = vessel.skew
+    if skew is None or not numbers(vessel):
+        return []
+    first = next(tag for tag in vessel.tags if tag.name == next(iter(numbers(vessel))))
+    server = next(s for s in plant.servers if s.name == plant.server_of(vessel, first))
+    return [
+        Check(
+            name=f"{vessel.name}/{SKEW}",
+            tag=f"{vessel.name}/{first.name}",
+            tag_id=first.id,
+            timed_by=number,
+            settings=skew,
+            words=f"source times of vessel {vessel.name} against their receipt",
+            expected=f"at most {skew.most_s:g} s between the two",
+            unit="s",
             simulated=server.simulated,
         )
     ]

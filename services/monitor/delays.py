@@ -29,6 +29,7 @@ if TYPE_CHECKING:
         Rate,
         Residual,
         SampleCheck,
+        Skew,
         State,
     )
     from shared.vector_checks import VectorCheck
@@ -44,6 +45,7 @@ if TYPE_CHECKING:
         | Residual
         | SampleCheck
         | VectorCheck
+        | Skew
     )
 
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlencode
 
 from services.monitor.history import STEP_US, WINDOW_US
-from shared.checks import Frozen, Limit, NoData, Noise, Quality, Rate, State
+from shared.checks import Frozen, Limit, NoData, Noise, Quality, Rate, Skew, State
 from shared.events import Explanation, Moved
 
 if TYPE_CHECKING:
@@ -38,6 +38,8 @@ _ADVICE = {
     "readings are not to be used.",
     NoData: "Check the server, the network and the collector's page; the process "
     "itself may be well.",
+    Skew: "Set the clock of the instruments' server right. Values are as usual, but "
+    "their times are not: trends and delays are off by as much.",
 }
 _ADVICE_RESIDUAL = (
     "Compare with an independent measurement or a sample: the loop may hide what "

@@ -26,7 +26,7 @@ from services.monitor.gaps import Gaps, of_servers
 from services.monitor.history import STEP_US, WINDOW_US, History
 from services.monitor.late import late_excursions
 from services.monitor.pace import Pace
-from shared.checks import NoData, Residual, SampleCheck
+from shared.checks import NoData, Residual, SampleCheck, Skew
 from shared.domain import FedbatchError
 from shared.events import Detection, digest
 from shared.plant import Report
@@ -34,6 +34,7 @@ from shared.vector_checks import VectorCheck
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from types import UnionType
 
     from numpy.typing import NDArray
 
@@ -45,7 +46,7 @@ if TYPE_CHECKING:
     from shared.readings import Block
     from shared.wire_events import Event
 
-STATE_VERSION = 2
+STATE_VERSION = 3
 
 
 class StateUnusable(FedbatchError):  # noqa: N818
@@ -107,6 +108,8 @@ class VesselWatch:
         if not len(rows):
             return []
         self._came[rows.tag] = True
+        if len(self._bench.skews):
+            self._edges(self._bench.skews.see(block.time, block.received))
         steps = rows.time // STEP_US
         ends = np.r_[np.flatnonzero(steps[1:] != steps[:-1]) + 1, len(rows)]
         events: list[Event] = []
@@ -136,7 +139,7 @@ class VesselWatch:
         events += self._ripe_tags()
         heard = [bool((lives & of).any()) for of in self._of_server]
         self._edges(self._bench.silences.passed(now, [*heard, spoke]))
-        return _ordered(events + self._ripe_others(NoData))
+        return _ordered(events + self._ripe_others(NoData | Skew))
 
     def declared(self, gap: Gap) -> None:
         """Take a gap in: its time is not known time, whatever the values were."""
@@ -308,9 +311,7 @@ class VesselWatch:
             return []
         return [e for i in np.flatnonzero(ripe) for e in self._ripe(int(i))]
 
-    def _ripe_others(
-        self, kind: type[NoData | Residual | SampleCheck | VectorCheck]
-    ) -> list[Event]:
+    def _ripe_others(self, kind: type | UnionType) -> list[Event]:
         return [
             event
             for i in range(len(self._timed_by), len(self._checks))
@@ -361,7 +362,7 @@ class VesselWatch:
         related = {by}
         if isinstance(settings, Residual | SampleCheck | VectorCheck):
             related = {self._number[tag] for tag in settings.tags}
-        elif isinstance(settings, NoData):
+        elif isinstance(settings, NoData | Skew):
             related = set(range(len(self._names)))
         gaps = self._gaps.words(related, time - WINDOW_US, time)
         return Surroundings(self._names, self._history, frozenset(related), gaps)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tests.evaluation.catalogue_score import CLASSES
+from tests.evaluation.catalogue_score import CLASSES, caused
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -20,13 +20,16 @@ PLAIN = "#9a9a9a"
 
 
 def drawn(outcomes: Sequence[Outcome], file: Path) -> None:
-    """Draw our delays above those of the plain alarm set, a line for each fault."""
+    """Draw our delays above those of the plain alarm set, a line for each fault.
+
+    Only alarms that tell of the fault count.
+    """
     import matplotlib
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
 
-    scored = [o for o in outcomes if o.is_scored]
+    scored = [caused(o) for o in outcomes if o.is_scored]
     names = list(dict.fromkeys(o.truth.fault for o in scored if o.truth))[::-1]
     figure, axes = pyplot.subplots(figsize=(9.0, 0.26 * len(names) + 1.6))
     for line, name in enumerate(names):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import exp
 from statistics import median
 from typing import TYPE_CHECKING
@@ -13,7 +13,10 @@ from tests.evaluation.watched_batches import AFTER_US
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from tests.evaluation.plain_alarms import Plain
     from tests.evaluation.simulated_batches import Truth
+
+    Near = Sequence[tuple[int, str]]
 
 URGENT = 2
 """Alarms of this priority or a more urgent one count: those that people get."""
@@ -23,6 +26,9 @@ LATEST_H = 24.0
 CLASSES = ("sensor", "actuator", "process", "communication")
 TOP = 3
 CONFIDENCE = 0.95
+NEAR_US = 3_600_000_000
+"""The same alarm so near, before or after, in the batch without the fault, is by
+chance."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +43,21 @@ class Said:
     ranked: tuple[str, ...]
     """Tags that it blames, first the strongest."""
     text: str
+    of_check: tuple[str, ...] = ()
+    """Tags that its check looks at; none: the whole vessel."""
+
+    @property
+    def tags(self) -> set[str]:
+        """Return the tags that it is about."""
+        return {*self.ranked[:TOP], *self.of_check}
+
+
+@dataclass(frozen=True, slots=True)
+class Alarms:
+    """What was said of the same batch without the fault: time and name, in order."""
+
+    said: tuple[tuple[int, str], ...] = ()
+    plain: tuple[tuple[int, str], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,9 +70,10 @@ class Outcome:
     """Urgent alarms of the whole batch."""
     others: int
     """Alarms of lower priority."""
-    plain: tuple[tuple[int, str], ...]
+    plain: tuple[Plain, ...]
     cpu_s: float
     readings: int
+    without: Alarms = Alarms()
 
     @property
     def first(self) -> Said | None:
@@ -62,7 +84,7 @@ class Outcome:
     @property
     def plain_first(self) -> int | None:
         """Return when the plain alarm set first speaks of the fault."""
-        mine = [time for time, _ in self.plain if self._about(time)]
+        mine = [one.time for one in self.plain if self._about(one.time)]
         return mine[0] if mine else None
 
     def _about(self, time: int) -> bool:
@@ -113,6 +135,42 @@ class Scores:
     right_to_be_silent: int
     silent: int
     """Of those, without an alarm."""
+
+
+def caused(one: Outcome) -> Outcome:
+    """Return the outcome with those alarms only that tell of its fault.
+
+    Of both contenders an alarm counts if it is about a tag in which the fault shows,
+    and the same batch without the fault does not have the same alarm within the hour.
+    A fault that shows in no tag has no first condition.
+    """
+    truth = one.truth
+    if truth is None:
+        return one
+    shows = {*truth.signature, *([truth.target] if truth.target else [])}
+
+    def tells(time: int, name: str, tags: set[str], by_chance: Near) -> bool:
+        there = any(abs(time - at) <= NEAR_US for at, of in by_chance if of == name)
+        return not there and (not truth.signature or bool(tags & shows))
+
+    return replace(
+        one,
+        said=tuple(
+            said
+            for said in one.said
+            if tells(said.time, said.check, said.tags, one.without.said)
+        ),
+        plain=tuple(
+            plain
+            for plain in one.plain
+            if tells(
+                plain.time,
+                plain.name,
+                set(plain.tags),
+                one.without.plain,
+            )
+        ),
+    )
 
 
 def scores(outcomes: Sequence[Outcome]) -> Scores:

@@ -30,6 +30,9 @@ def main() -> int:
     parser.add_argument("--data", type=Path, required=True)
     parser.add_argument("--output", type=Path, default=Path("evaluation"))
     parser.add_argument("--only", default="")
+    parser.add_argument("--seeds", type=int, default=5, help="of every fault")
+    parser.add_argument("--quiet", type=int, default=60, help="batches without one")
+    parser.add_argument("--rows", type=int, default=30, help="seconds between rows")
     wanted = parser.parse_args()
     folders = {"tennessee_eastman": recordings()}
     folders |= {name: wanted.data / folder for name, folder in SETS.items()}
@@ -43,8 +46,10 @@ def main() -> int:
         said = real_runs(folder) if folder.is_dir() else f"no folder {folder}"
         print(f"Real runs\n{said}\n", flush=True)
     if wanted.only in ("", CATALOGUE):
-        print("Simulated plant: 5 seeds of every fault, 60 batches without, 20 minutes")
-        print(scored(5, 60, wanted.output / CATALOGUE) + "\n", flush=True)
+        seeds, quiet = wanted.seeds, wanted.quiet
+        print(f"Simulated plant: {seeds} seeds of every fault, {quiet} batches without")
+        folder = wanted.output / CATALOGUE
+        print(scored(seeds, quiet, wanted.rows, folder) + "\n", flush=True)
     return 0
 
 

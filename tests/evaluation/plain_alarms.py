@@ -8,11 +8,11 @@ silence after 10 s. What stands already is not raised again.
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from simulators.tags import COLUMN
+from simulators.tags import COLUMN, TAGS
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -33,22 +33,41 @@ GOLDEN_BASE_L = 22.0
 """Base of a usual batch; twice as much is an alarm."""
 BOTTLES_KG = {"WIT-121.PV": 20.0, "WIT-122.PV": 1.5, "WIT-123.PV": 5.0,
               "WIT-124.PV": 0.25}  # fmt: skip
+_LOOPS = {
+    "T": ("TIC-101.PV", "TIC-101.SP"),
+    "pH": ("AIC-101.PV", "AIC-101.SP"),
+    "N": ("SIC-101.PV", "SIC-101.SP"),
+}
+_WEIGHT = ("WIT-101.PV", "FQ-121.PV", "FQ-122.PV", "FQ-123.PV")
 _BAD = 0x80000000
 
 
-def raised(run: Run, place: int) -> list[tuple[int, str]]:
-    """Return time (us UTC) and name of each alarm of one batch, in order."""
+class Plain(NamedTuple):
+    """One alarm."""
+
+    time: int
+    """us UTC."""
+    name: str
+    tags: tuple[str, ...]
+    """That it is about; none: the whole vessel."""
+
+
+def raised(run: Run, place: int) -> list[Plain]:
+    """Return the alarms of one batch, in order."""
     culture, regulated = (_during(run, place, named) for named in (CULTURE, REGULATED))
     heard = ~run.silent[:, place]
-    found: list[tuple[int, str]] = []
-    for name, beyond, delay in _conditions(run, place, culture, regulated):
-        found += [(t, name) for t in _times(run.times, beyond & heard, delay)]
-    found += [(t, "silence") for t in _times(run.times, ~heard, SILENCE_US)]
+    found: list[Plain] = []
+    for name, tags, beyond, delay in _conditions(run, place, culture, regulated):
+        times = _times(run.times, beyond & heard, delay)
+        found += [Plain(t, name, tags) for t in times]
+    silences = _times(run.times, ~heard, SILENCE_US)
+    found += [Plain(t, "silence", ()) for t in silences]
     for column in {c for _, p, c, s in run.statuses if p == place and s & _BAD}:
         bad = np.zeros(len(run.times), np.bool_)
         bad[[r for r, p, c, _ in run.statuses if (p, c) == (place, column)]] = True
-        found += [(t, "bad data") for t in _times(run.times, bad, ON_US)]
-    return sorted(found)
+        tag = TAGS[column].name
+        found += [Plain(t, f"{tag} bad", (tag,)) for t in _times(run.times, bad, ON_US)]
+    return sorted(found, key=lambda one: (one.time, one.name))
 
 
 def _during(run: Run, place: int, named: set[str]) -> Mask:
@@ -61,7 +80,7 @@ def _during(run: Run, place: int, named: set[str]) -> Mask:
 
 def _conditions(
     run: Run, place: int, culture: Mask, regulated: Mask
-) -> list[tuple[str, Mask, int]]:
+) -> list[tuple[str, tuple[str, ...], Mask, int]]:
     def of(tag: str) -> Column:
         column: Column = run.values[:, place, COLUMN[tag]]
         return column
@@ -71,24 +90,34 @@ def _conditions(
     oxygen, head = of("AIC-102.PV"), of("PIC-101.PV")
     speed = np.abs(of("SIC-101.PV") - of("SIC-101.SP"))
     weight = _unexplained_weight(of, culture)
+    base = of("FQ-122.PV") > 2.0 * GOLDEN_BASE_L
     conditions = [
-        ("temperature", warm > 0.5, regulated),
-        ("temperature, outer", warm > 1.0, regulated),
-        ("pH", ph > 0.10, culture),
-        ("pH, outer", ph > 0.20, culture),
-        ("oxygen low", oxygen < 25.0, culture),
-        ("oxygen low, outer", oxygen < 15.0, culture),
-        ("oxygen high", oxygen > 70.0, culture),
-        ("head pressure", head > 60.0, culture),
-        ("head pressure, outer", head > 80.0, culture),
-        ("agitation", speed > 5.0, culture),
-        ("weight", weight > 0.01, culture),
-        ("weight, outer", weight > 0.03, culture),
-        ("base total", of("FQ-122.PV") > 2.0 * GOLDEN_BASE_L, culture),
+        ("temperature", _LOOPS["T"], warm > 0.5, regulated),
+        ("temperature, outer", _LOOPS["T"], warm > 1.0, regulated),
+        ("pH", _LOOPS["pH"], ph > 0.10, culture),
+        ("pH, outer", _LOOPS["pH"], ph > 0.20, culture),
+        ("oxygen low", ("AIC-102.PV",), oxygen < 25.0, culture),
+        ("oxygen low, outer", ("AIC-102.PV",), oxygen < 15.0, culture),
+        ("oxygen high", ("AIC-102.PV",), oxygen > 70.0, culture),
+        ("head pressure", ("PIC-101.PV",), head > 60.0, culture),
+        ("head pressure, outer", ("PIC-101.PV",), head > 80.0, culture),
+        ("agitation", _LOOPS["N"], speed > 5.0, culture),
+        ("weight", _WEIGHT, weight > 0.01, culture),
+        ("weight, outer", _WEIGHT, weight > 0.03, culture),
+        ("base total", ("FQ-122.PV",), base, culture),
     ]
-    conditions += [(f"{t} empty", of(t) < kg, culture) for t, kg in BOTTLES_KG.items()]
-    foam = ("foam", (of("LSH-101.PV") > 0.5) & culture, FOAM_US)
-    return [*((n, beyond & when, ON_US) for n, beyond, when in conditions), foam]
+    conditions += [
+        (f"{tag} empty", (tag,), of(tag) < kg, culture)
+        for tag, kg in BOTTLES_KG.items()
+    ]
+    foam = (of("LSH-101.PV") > 0.5) & culture
+    return [
+        *(
+            (name, tags, beyond & when, ON_US)
+            for name, tags, beyond, when in conditions
+        ),
+        ("foam", ("LSH-101.PV",), foam, FOAM_US),
+    ]
 
 
 def _unexplained_weight(of: object, culture: Mask) -> Column:

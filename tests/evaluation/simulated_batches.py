@@ -1,8 +1,9 @@
 """Whole simulated batches in lockstep, each with one fault or none, as columns. Pure.
 
-All vessels of a run begin a batch at the same time. The same plant without faults goes
-beside them with the same noise: what differs is the fault, and the first instant at
-which it differs by three sigmas is when it could first be seen.
+All vessels of a run begin a batch at the same time. They come in families: one batch
+without a fault, and the very same batch, with the same chances and the same noise, once
+for each of some faults. What differs within a family is the fault, and the first
+instant at which it differs by three sigmas is when it could first be seen.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from simulators.plant import Layout, Plant
 from simulators.publication import BAD_NO_COMMUNICATION
 from simulators.recipes import US_PER_H, Recipe
 from simulators.tags import ASSAY, ASSAYS, TAGS
+from tests.evaluation.same_chances import share_chances
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
 
     from simulators.campaign.interventions import Intervention
     from simulators.faults.catalogue import Catalogue
-    from simulators.faults.injections import Injection
     from simulators.laboratory import Result
 
 START = 1_767_225_600_000_000
@@ -80,8 +81,16 @@ class Run:
     """By vessel: row and phase that begins there."""
     truths: list[Truth | None]
     """By vessel; None: no fault."""
+    clean: list[int]
+    """By vessel: where the same batch is without a fault; of such a batch, itself."""
     statuses: list[tuple[int, int, int, int]] = field(default_factory=list)
     """Row, vessel, tag and StatusCode of what is not Good."""
+    samples: list[Result] = field(default_factory=list)
+    """What the laboratory found, in order of what is known first."""
+
+    def family(self, clean: int) -> list[int]:
+        """Return the vessels with the batch of `clean` and a fault."""
+        return [n for n, of in enumerate(self.clean) if of == clean and n != clean]
 
 
 class _FreshVessels(Layout):
@@ -94,13 +103,13 @@ class _FreshVessels(Layout):
 
 def simulated(
     seed: int,
-    faults: Sequence[str | None],
+    families: Sequence[Sequence[str]],
     rows_s: int,
     *,
     hours: float | None = None,
     progress: Callable[[float], None] = lambda _: None,
 ) -> Run:
-    """Simulate one batch per entry of `faults`, from Prepare to the end of Harvest.
+    """Simulate batches from Prepare to the end of Harvest.
 
     A fault has the catalogue's default size, ramp and length, begins within the window
     that campaigns use, and grows to the other side with every other seed where it has
@@ -108,47 +117,48 @@ def simulated(
 
     Args:
         seed: of everything that is random.
-        faults: identifiers of the catalogue; None: a batch without a fault.
+        families: each one batch without a fault, and then the same batch with each of
+            these faults of the catalogue.
         rows_s: seconds between two rows.
         hours: of culture after which to stop, faults begin before; default: a batch.
         progress: told the share that is done.
     """
-    return _Lockstep(seed, faults, rows_s, hours).run(progress)
+    return _Lockstep(seed, families, rows_s, hours).run(progress)
 
 
 class _Lockstep:
     def __init__(
         self,
         seed: int,
-        faults: Sequence[str | None],
+        families: Sequence[Sequence[str]],
         rows_s: int,
         hours: float | None,
     ) -> None:
+        faults = [one for family in families for one in (None, *family)]
+        kin = [n for n, family in enumerate(families) for _ in (None, *family)]
         self.names = tuple(f"BR{101 + place}" for place in range(len(faults)))
         self.known = catalogues.load()
-        self.recipe = Recipe()
-        recipe = self.recipe
+        self.recipe = recipe = Recipe()
         length = recipe.cycle_h - recipe.clean_h
         if hours is not None:
             length = min(length, recipe.before_culture_h + hours)
         last_onset_h = min(recipe.harvest_from_h - 1.0, 0.7 * (hours or 1e9))
         self.step = rows_s * US_PER_S
         count = round(length * US_PER_H) // self.step - 1
-        layout = _FreshVessels(self.names, seed)
         planned = [
-            _planned(self.known, fault, name, seed, place, last_onset_h)
-            for place, (fault, name) in enumerate(zip(faults, self.names, strict=True))
+            _planned(self.known, fault, self.names[place], seed, place, last_onset_h)
+            for place, fault in enumerate(faults)
             if fault is not None
         ]
         scenario = Scenario(about="catalogue", faults=tuple(planned))
         injections = Injections(self.known, self.names, scenario)
-        self.layout = layout
+        layout = _FreshVessels(self.names, seed)
         self.plant = Plant(layout, START, injections).without("")
+        share_chances(self.plant, kin)
         self.plant.injections.starts(START)
         self.all = {one.vessel: one for one in self.plant.injections.news()}
-        self.clean: Plant | None = None
         self.told = [False] * len(faults)
-        self.to_do = _by_hand(seed, faults, self.recipe)
+        self.to_do = _by_hand(seed, families, kin, recipe)
         shape = (count, len(faults))
         self.found = Run(
             seed=seed,
@@ -159,7 +169,13 @@ class _Lockstep:
             skew=np.zeros(shape, np.int64),
             phases=[[] for _ in faults],
             truths=[self._truth(place) for place in range(len(faults))],
+            clean=[kin.index(number) for number in kin],
         )
+        self._unseen = {
+            place: one
+            for place, one in self.all.items()
+            if self.known.faults[one.fault].unseen is None or one.fault in AT_ONSET
+        }
 
     def _truth(self, place: int) -> Truth | None:
         one = self.all.get(place)
@@ -181,68 +197,51 @@ class _Lockstep:
         for row, time in enumerate(found.times.tolist()):
             while self.plant.now < time:
                 self._intervene()
-                self._advance(min(self.plant.now + LONGEST_STEP_US, time))
+                self.plant.advance(min(self.plant.now + LONGEST_STEP_US, time))
+                self._compare(self.plant.now)
             self._note(row)
             if row % 2000 == 0:
                 progress(row / len(found.times))
+        found.samples = self.plant.laboratory.answers(2 * self.plant.now)
         self._samples()
         return found
 
-    def _advance(self, to: int) -> None:
-        begins = any(one.onset is not None and one.onset <= to for one in self._open())
-        if begins and self.clean is None:
-            self.clean = _without_faults(self.layout, self.plant)
-        self.plant.advance(to)
-        if self.clean is not None:
-            self.clean.advance(to)
-            self._compare(self.clean, to)
-
-    def _open(self) -> list[Injection]:
-        return [one for one in self.all.values() if not one.over]
-
-    def _compare(self, clean: Plant, now: int) -> None:
-        for place, one in self.all.items():
+    def _compare(self, now: int) -> None:
+        """Note what can be seen now for the first time."""
+        values = self.plant.values
+        for place, one in list(self._unseen.items()):
             truth = self.found.truths[place]
-            if truth is None or truth.first_detectable is not None:
+            if truth is None or now < truth.onset:
                 continue
-            if now < truth.onset or now >= truth.end:
+            if now >= truth.end:
+                del self._unseen[place]
                 continue
-            if self.known.faults[one.fault].unseen is not None:
-                if one.fault in AT_ONSET:
-                    truth.first_detectable = now
-                continue
-            off = np.abs(self.plant.values[place] - clean.values[place])
-            signs = self.known.sigmas(one.fault)
-            if any(off[column] > SIGMAS * sigma for column, sigma in signs):
+            off = np.abs(values[place] - values[self.found.clean[place]])
+            if one.fault in AT_ONSET or any(
+                off[column] > SIGMAS * sigma
+                for column, sigma in self.known.sigmas(one.fault)
+            ):
                 truth.first_detectable = now
+                del self._unseen[place]
 
     def _samples(self) -> None:
         """Find the first sample that shows a fault which shows in samples only."""
-        if self.clean is None:
-            return
-        until = 2 * self.plant.now
-        mine = self.plant.laboratory.answers(until)
-        others = {
-            (one.vessel, one.number): one
-            for one in self.clean.laboratory.answers(until)
-        }
-        for one in mine:
+        by_number = {(one.vessel, one.number): one for one in self.found.samples}
+        for one in self.found.samples:
             truth = self.found.truths[one.vessel]
-            other = others.get((one.vessel, one.number))
-            if truth is None or truth.fault not in IN_SAMPLES or other is None:
+            if truth is None or truth.fault not in IN_SAMPLES:
                 continue
+            other = by_number[self.found.clean[one.vessel], one.number]
             if truth.first_detectable is None and _shows(one, other, truth.signature):
                 truth.first_detectable = one.known
 
     def _intervene(self) -> None:
-        plants = [p for p in (self.plant, self.clean) if p is not None]
         while self.to_do and START + self.to_do[-1][0] <= self.plant.now:
             _, place, one = self.to_do.pop()
-            for plant in plants:
-                if one.command is not None:
-                    plant.command(self.names[place], one.command)
-                elif one.tag is not None and one.value is not None:
-                    plant.operate(f"{self.names[place]}.{one.tag}", one.value)
+            if one.command is not None:
+                self.plant.command(self.names[place], one.command)
+            elif one.tag is not None and one.value is not None:
+                self.plant.operate(f"{self.names[place]}.{one.tag}", one.value)
 
     def _note(self, row: int) -> None:
         plant, found = self.plant, self.found
@@ -256,16 +255,20 @@ class _Lockstep:
         if effects is None:
             return
         found.skew[row] = effects.skew_us
-        for place in range(len(self.names)):
-            silent = bool(effects.silent[place])
-            codes = effects.status[place]
-            if silent:
-                tell = bool(effects.announced[place]) and not self.told[place]
-                codes = np.full(len(TAGS), BAD_NO_COMMUNICATION if tell else 0)
-                found.silent[row, place] = not tell
-            self.told[place] = silent
-            for column in np.flatnonzero(codes).tolist():
-                found.statuses.append((row, place, column, int(codes[column])))
+        for place in np.flatnonzero(effects.status.any(axis=1)).tolist():
+            if not effects.silent[place]:
+                self._coded(row, place, effects.status[place])
+        for place in np.flatnonzero(effects.silent).tolist():
+            tell = bool(effects.announced[place]) and not self.told[place]
+            found.silent[row, place] = not tell
+            if tell:
+                codes = np.full(len(TAGS), BAD_NO_COMMUNICATION, np.uint32)
+                self._coded(row, place, codes)
+        self.told = effects.silent.tolist()
+
+    def _coded(self, row: int, place: int, codes: NDArray[np.uint32]) -> None:
+        for column in np.flatnonzero(codes).tolist():
+            self.found.statuses.append((row, place, column, int(codes[column])))
 
 
 def _planned(
@@ -293,26 +296,18 @@ def _planned(
 
 
 def _by_hand(
-    seed: int, faults: Sequence[str | None], recipe: Recipe
+    seed: int, families: Sequence[Sequence[str]], kin: Sequence[int], recipe: Recipe
 ) -> list[tuple[int, int, Intervention]]:
-    """Return what operators do, last first."""
+    """Return what operators do, last first: the same in all vessels of a family."""
     share = mix.load("default", catalogues.load()).interventions
     rows = [
         (one.time, place, one)
-        for place, fault in enumerate(faults)
+        for place, of in enumerate(kin)
         for one in interventions(
-            share, recipe, seed=seed, number=place + 1, faulty=fault is not None
+            share, recipe, seed=seed, number=of + 1, faulty=bool(families[of])
         )
     ]
     return sorted(rows, key=lambda row: row[:2], reverse=True)
-
-
-def _without_faults(layout: Layout, plant: Plant) -> Plant:
-    clean = Plant(layout, plant.now).without("")
-    body = plant.to_json()
-    body["faults"]["all"] = []
-    clean.restore(body)
-    return clean
 
 
 def _shows(one: Result, other: Result, signature: Sequence[str]) -> bool:

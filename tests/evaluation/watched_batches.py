@@ -1,10 +1,14 @@
-"""The monitor's core over simulated batches, in process: columns in, alarms out."""
+"""The monitor's core over simulated batches, in process: columns in, alarms out.
+
+Batches of a family are the same until their faults begin. What the monitor knows then
+is saved once, and its watch over each faulty batch goes on from there.
+"""
 
 from __future__ import annotations
 
 import time
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -13,13 +17,14 @@ from services.monitor.vessel import VesselWatch
 from shared.events import AlarmTransition, Cause
 from shared.plant import Context, Heartbeat, Plant, Server, Tag, Vessel
 from shared.readings import Block
-from simulators.tags import CONTEXT, TAGS, Kind
+from simulators.tags import ASSAYS, CONTEXT, TAGS, Kind
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Mapping, Sequence
 
     from numpy.typing import NDArray
 
+    from shared.wire_events import Event
     from tests.evaluation.simulated_batches import Run
 
 SERVER = "simulated"
@@ -29,10 +34,14 @@ AFTER_US = 24 * 3_600_000_000
 """An alarm this long behind the end of a fault is still about it."""
 CLOCK_US = 300_000
 """How long after its row a clock record is."""
+RECEIVED_US = 20_000
+"""How long after its time a reading is received."""
 _TYPES = {Kind.DOUBLE: "number", Kind.INT32: "number", Kind.BOOLEAN: "boolean"}
 _BAD = 0x80000000
 _EACH = np.array([tag.each for tag in TAGS])
 _PERIOD_US = [round(tag.period_s * 1e6) for tag in TAGS]
+_FIRST_ASSAY = len(TAGS) + len(CONTEXT) + 1
+"""Tag id."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,8 +50,11 @@ class Watched:
 
     raised: tuple[AlarmTransition, ...]
     """The first raise of each occurrence, in order."""
+    journal: tuple[AlarmTransition, ...]
     cpu_s: float
     readings: int
+    checks: Mapping[str, tuple[str, ...]]
+    """Tags that each check looks at, by its name without the vessel's."""
 
 
 def described(name: str) -> Plant:
@@ -58,7 +70,7 @@ def described(name: str) -> Plant:
                 "report": "each" if tag.each else "change",
             }
         )
-        for number, tag in enumerate((*TAGS, *CONTEXT), 1)
+        for number, tag in enumerate((*TAGS, *CONTEXT, *ASSAYS), 1)
     )
     vessel = Vessel(
         name=name,
@@ -81,54 +93,194 @@ def watch(run: Run, place: int, plant: Plant | None = None) -> Watched:
         place: which of them.
         plant: plant.yaml of the vessel; default: with the alarm set of the demo.
     """
-    plant = plant or described(run.names[place])
-    watch = VesselWatch(plant, plant.vessels[0])
-    alive = {tag.id: True for tag in plant.vessels[0].tags}
-    phases = dict(run.phases[place])
-    found: dict[str, AlarmTransition] = {}
-    readings = 0
-    began = time.thread_time()
-    batch = 0
+    going = _Going(run, plant or described(run.names[run.clean[place]]))
+    going.on(place, 0, _until(run, place))
+    return going.watched()
+
+
+def watch_family(
+    run: Run, clean: int, plant: Plant | None = None
+) -> Iterator[tuple[int, Watched]]:
+    """Yield the batch without a fault, then each of its family, with its place.
+
+    What is said is what `watch` says of each, at less cost: what all have in common is
+    watched once. So the cost of a faulty batch is that from its onset on.
+    """
+    plant = plant or described(run.names[clean])
+    forks = {place: _fork(run, place) for place in run.family(clean)}
+    going, row = _Going(run, plant), 0
+    saved: dict[int, _Saved] = {}
+    for place in sorted(forks, key=forks.__getitem__):
+        going.on(clean, row, None, forks[place])
+        row = forks[place]
+        saved[place] = going.saved()
+    going.on(clean, row, None)
+    yield clean, going.watched()
+    for place, then in saved.items():
+        one = _Going(run, plant, then)
+        one.on(place, forks[place], _until(run, place))
+        yield place, one.watched()
+
+
+def _fork(run: Run, place: int) -> int:
+    """Return a row before which nothing of the fault shows, at a clock record."""
     truth = run.truths[place]
-    until = run.times[-1] if truth is None else truth.end + AFTER_US
-    for first, last, block in _pieces(run, place):
-        if run.times[first] > until:
-            break
-        events = []
-        if first in phases:
-            batch += phases[first] == "Prepare"
-            start = int(run.times[first])
-            events += watch.context(start, f"batch {batch}", phases[first])
-        readings += len(block)
-        if len(block):
-            events += watch.readings(block)
-        events += watch.clock(int(run.times[last - 1]) + CLOCK_US, alive)
-        for event in events:
-            if isinstance(event, AlarmTransition) and event.cause is Cause.RAISED:
-                found.setdefault(event.alarm, event)
-    return Watched(tuple(found.values()), time.thread_time() - began, readings)
+    if truth is None:
+        return 0
+    onset = int(np.searchsorted(run.times, truth.onset))
+    return max(onset // CLOCK_ROWS - 1, 0) * CLOCK_ROWS
 
 
-def _pieces(run: Run, place: int) -> Iterator[tuple[int, int, Block]]:
+def _until(run: Run, place: int) -> int | None:
+    truth = run.truths[place]
+    return None if truth is None else truth.end + AFTER_US
+
+
+@dataclass(frozen=True, slots=True)
+class _Saved:
+    """What a watch knows at a row."""
+
+    state: dict[str, Any]
+    journal: list[AlarmTransition]
+    batch: int
+
+
+@dataclass(slots=True)
+class _Going:
+    """The watch over one vessel, on its way."""
+
+    run: Run
+    plant: Plant
+    since: _Saved | None = None
+    journal: list[AlarmTransition] = field(default_factory=list)
+    batch: int = 0
+    readings: int = 0
+    cpu_s: float = 0.0
+    vessel: VesselWatch = field(init=False)
+    alive: dict[int, bool] = field(init=False)
+
+    def __post_init__(self) -> None:
+        vessel = self.plant.vessels[0]
+        self.vessel = VesselWatch(self.plant, vessel)
+        self.alive = {tag.id: True for tag in vessel.tags}
+        if self.since is not None:
+            self.vessel.restore(self.since.state)
+            self.journal = list(self.since.journal)
+            self.batch = self.since.batch
+
+    def saved(self) -> _Saved:
+        return _Saved(self.vessel.state(), list(self.journal), self.batch)
+
+    def on(
+        self, place: int, row: int, until: int | None, before: int | None = None
+    ) -> None:
+        """Go on with a batch from a row, to a time or before another row."""
+        run, phases = self.run, dict(self.run.phases[place])
+        samples = _Samples(run, place, int(run.times[row - 1]) + CLOCK_US if row else 0)
+        began = time.thread_time()
+        for first, last, block in _pieces(run, place, row, before):
+            if until is not None and run.times[first] > until:
+                break
+            start, now = int(run.times[first]), int(run.times[last - 1]) + CLOCK_US
+            if first in phases:
+                self.batch += phases[first] == "Prepare"
+                doing = f"batch {self.batch}", phases[first]
+                self._keep(self.vessel.context(start, *doing))
+            self.readings += len(block)
+            if len(block):
+                self._keep(self.vessel.readings(block))
+            known = samples.known(now)
+            if known is not None:
+                self._keep(self.vessel.late(known))
+            self._keep(self.vessel.clock(now, self.alive))
+        self.cpu_s += time.thread_time() - began
+
+    def _keep(self, events: Sequence[Event]) -> None:
+        self.journal += [one for one in events if isinstance(one, AlarmTransition)]
+
+    def watched(self) -> Watched:
+        found: dict[str, AlarmTransition] = {}
+        for one in self.journal:
+            if one.cause is Cause.RAISED:
+                found.setdefault(one.alarm, one)
+        return Watched(
+            tuple(found.values()),
+            tuple(self.journal),
+            self.cpu_s,
+            self.readings,
+            _tags_of_checks(self.plant.vessels[0]),
+        )
+
+
+def _tags_of_checks(vessel: Vessel) -> dict[str, tuple[str, ...]]:
+    """Return the tags of each check that looks at some of the vessel's only."""
+    found = {
+        f"{tag.name}/{name}": (tag.name, *([of] if of else []))
+        for tag in vessel.tags
+        for name, check in (tag.checks.named() if tag.checks else {}).items()
+        for of in [getattr(check, "of", None)]
+    }
+    found |= {f"residual/{one.name}": one.tags for one in vessel.residuals}
+    found |= {f"sample/{one.name}": one.tags for one in vessel.samples}
+    return found
+
+
+class _Samples:
+    """Results of the laboratory, told once when they are known."""
+
+    def __init__(self, run: Run, place: int, since: int) -> None:
+        self._left = [
+            one for one in run.samples if one.vessel == place and one.known > since
+        ]
+
+    def known(self, now: int) -> Block | None:
+        """Return what became known by `now`, us UTC; None: nothing."""
+        found = [one for one in self._left if one.known <= now]
+        if not found:
+            return None
+        self._left = [one for one in self._left if one.known > now]
+        count = len(ASSAYS)
+        rows = count * len(found)
+        drawn = np.repeat([one.drawn for one in found], count)
+        known = np.repeat([one.known for one in found], count)
+        values = np.array([one.values[:count] for one in found], float).ravel()
+        order = np.argsort(drawn, kind="stable")
+        tags = np.tile(np.arange(_FIRST_ASSAY, _FIRST_ASSAY + count), len(found))
+        return Block(
+            tag=tags[order].astype(np.int32),
+            time=drawn[order].astype(np.int64),
+            value=values[order],
+            status=np.zeros(rows, np.uint32),
+            tie=np.zeros(rows, np.int32),
+            received=known[order].astype(np.int64),
+            server=np.zeros(rows, np.int32),
+        )
+
+
+def _pieces(
+    run: Run, place: int, start: int, before: int | None
+) -> Iterator[tuple[int, int, Block]]:
     """Yield first row, row behind the last, and readings, cut where things happen.
 
     Rows that a wrong clock puts behind others are late and left out: they move nothing.
     """
-    status = np.zeros((len(run.times), len(TAGS)), np.uint32)
+    until = len(run.times) if before is None else before
+    status = np.zeros((until, len(TAGS)), np.uint32)
     for row, vessel, column, code in run.statuses:
-        if vessel == place:
+        if vessel == place and row < until:
             status[row, column] = code
-    value = np.where(status & np.uint32(_BAD), np.nan, run.values[:, place])
-    sent = _sent(run.times, value) | (status != 0)
-    times = run.times + run.skew[:, place]
+    value = np.where(status & np.uint32(_BAD), np.nan, run.values[:until, place])
+    sent = _sent(run.times[:until], value) | (status != 0)
+    times = run.times[:until] + run.skew[:until, place]
     late = times[1:] <= np.maximum.accumulate(times)[:-1]
-    sent &= ~(run.silent[:, place] | np.r_[False, late])[:, None]
+    sent &= ~(run.silent[:until, place] | np.r_[False, late])[:, None]
+    sent[:start] = False
     rows, columns = np.nonzero(sent)
-    cuts = set(range(0, len(times), CLOCK_ROWS)) | {len(times)}
-    cuts |= {row for row, _ in run.phases[place]}
-    odd = np.flatnonzero(run.silent[:, place] | (run.skew[:, place] != 0))
+    cuts = set(range(start, until, CLOCK_ROWS)) | {start, until}
+    cuts |= {row for row, _ in run.phases[place] if row >= start}
+    odd = np.flatnonzero(run.silent[:until, place] | (run.skew[:until, place] != 0))
     cuts |= set(odd.tolist()) | set((odd + 1).tolist())
-    at = sorted(cut for cut in cuts if cut <= len(times))
+    at = sorted(cut for cut in cuts if start <= cut <= until)
     ends = np.searchsorted(rows, at)
     whole = Block(
         tag=(columns + 1).astype(np.int32),
@@ -136,13 +288,13 @@ def _pieces(run: Run, place: int) -> Iterator[tuple[int, int, Block]]:
         value=value[rows, columns],
         status=status[rows, columns],
         tie=np.zeros(len(rows), np.int32),
-        received=run.times[rows] + 20_000,
+        received=run.times[rows] + RECEIVED_US,
         server=np.zeros(len(rows), np.int32),
     )
-    for first, last, start, end in zip(
+    for first, last, begin, end in zip(
         at[:-1], at[1:], ends[:-1].tolist(), ends[1:].tolist(), strict=True
     ):
-        yield first, last, _part(whole, start, end)
+        yield first, last, _part(whole, begin, end)
 
 
 def _sent(times: NDArray[np.int64], value: NDArray[np.float64]) -> NDArray[np.bool_]:

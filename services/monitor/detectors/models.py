@@ -186,6 +186,9 @@ class LaggedBand:
     Bounded by: the values of `lag` windows. In alarm the past stands still.
     """
 
+    _known: tuple[float, float] | None = None
+    """Middle and scatter of what was then, until that changes."""
+
     def __init__(self, width: Width, lag: int, settle: int) -> None:
         self.width = width
         self._settle = max(settle, FEWEST)
@@ -206,26 +209,33 @@ class LaggedBand:
         self._fast.update(value)
         if calm:
             self._values.append(value)
+            self._known = None
 
     def score(self) -> float:
         """Return how far the latest values are from the past; 1.0 is the limit."""
         if not self.ready:
             return 0.0
-        middle, half = self._past()
+        middle, half = self._then()
         return self.width.away(float(self._fast.get()) - middle) / half
 
     def band(self) -> tuple[float, float]:
         """Return the expected lowest and highest value."""
         if not self.ready:
             return 0.0, 0.0
-        middle, half = self._past()
+        middle, half = self._then()
         return middle - half, middle + half
 
+    def _then(self) -> tuple[float, float]:
+        """Return the middle of what was then, and half the band's width."""
+        if self._known is None:
+            self._known = self._past()
+        middle, scatter = self._known
+        return middle, max(self.width.sigmas * scatter, self.width.least, 1e-9)
+
     def _past(self) -> tuple[float, float]:
-        """Return the mean of what was then, and half the band's width."""
+        """Return the middle and the scatter of what was then."""
         then = np.array(list(islice(self._values, self._settle)))
-        half = max(self.width.sigmas * float(then.std()), self.width.least, 1e-9)
-        return float(then.mean()), half
+        return float(then.mean()), float(then.std())
 
 
 class UpperBand(EwmaBand):
@@ -283,14 +293,13 @@ class LaggedUpper(LaggedBand):
         """Return how far the latest quantile is from the past one; 1.0 is the limit."""
         if not self.ready or len(self._latest) < ROLLING:
             return 0.0
-        middle, half = self._past()
+        middle, half = self._then()
         return self.width.away(float(np.quantile(self._latest, UPPER)) - middle) / half
 
     def _past(self) -> tuple[float, float]:
-        """Return the quantile of what was then, and half the band's width."""
+        """Return the quantile and the scatter of what was then."""
         then = np.array(list(islice(self._values, self._settle)))
-        half = max(self.width.sigmas * float(then.std()), self.width.least, 1e-9)
-        return float(np.quantile(then, UPPER)), half
+        return float(np.quantile(then, UPPER)), float(then.std())
 
 
 def new(residual: Residual) -> Model:

@@ -81,6 +81,10 @@ class Watched:
         self._anew = 0
         self._entered: int | None = None
         self._on = False
+        self.total = np.zeros(len(check.tags))
+        """Sum of good values of each tag in the open window."""
+        self.good = np.zeros(len(check.tags), np.int64)
+        """How many they are."""
         self._open(-1)
 
     def _remembering(self) -> Memory | None:
@@ -91,10 +95,9 @@ class Watched:
         return memory if memory.past else None
 
     def _open(self, window: int) -> None:
-        self._window = window
-        self._total = np.zeros(len(self._tags))
-        self._good = np.zeros(len(self._tags), np.int64)
-        self._spoilt = False
+        self.window = window
+        self.total[:], self.good[:] = 0.0, 0
+        self.spoilt = False
 
     def service(self, tags: NDArray[np.intp], time: int) -> list[Sighting]:
         """Forget the past if one of its tags was out of service at `time`, us UTC."""
@@ -109,39 +112,22 @@ class Watched:
             Sighting(self.check.check, time, on=False, value=None, score=0.0, text=text)
         ]
 
-    def take(
-        self,
-        step: Step,
-        tags: TagColumns,
-        phase: Phase,
-        spoilt: NDArray[np.bool_] | None,
-    ) -> list[Sighting]:
-        """Take a finished step; return the edge if it ends a window that has one.
+    def turn_to(self, window: int, tags: TagColumns, phase: Phase) -> list[Sighting]:
+        """End the open window and open another; return the edge that shows then.
 
         Args:
-            step: the step.
+            window: its number; -1: none is open.
             tags: for values that hold.
             phase: of the vessel.
-            spoilt: where readings of the step are not good; None: nowhere.
         """
-        window = step.number * STEP_US // self._every
-        sightings: list[Sighting] = []
-        if window != self._window:
-            sightings += self._close(tags, phase)
-            self._open(window)
-        self._total += step.total[self._tags]
-        self._good += step.good[self._tags]
-        if spoilt is not None and not self._spoilt:
-            self._spoilt = bool(spoilt[self._tags].any())
-        if (step.number + 1) * STEP_US // self._every != window:
-            sightings += self._close(tags, phase)
-            self._open(-1)
+        sightings = self._close(tags, phase)
+        self._open(window)
         return sightings
 
     def _close(self, tags: TagColumns, phase: Phase) -> list[Sighting]:
-        if self._window < 0:
+        if self.window < 0:
             return []
-        self.time = (self._window + 1) * self._every
+        self.time = (self.window + 1) * self._every
         value = self._value(tags, (self.time - phase.since) / 3.6e9)
         if value is None:
             return []
@@ -155,18 +141,26 @@ class Watched:
             tags: for values that hold.
             hours: since the phase of the vessel began.
         """
-        came = self._good > 0
-        held = tags.value[self._tags]
-        known = came | (tags.holds[self._tags] & ~np.isnan(held))
-        if self._spoilt or not known.all():
+        mean = None if self.spoilt else self._mean(tags)
+        if mean is None:
             return None
-        mean = np.where(came, self._total / np.where(came, self._good, 1), held)
         settings = self.check.residual
         if self._formula is not None:
             return self._formula.value(mean.tolist(), hours, self._memory)
         if settings.oxygen is not None:
             return transfer_ratio(settings.oxygen, mean.tolist())
         return float(np.dot(self._factors, mean))
+
+    def _mean(self, tags: TagColumns) -> NDArray[np.float64] | None:
+        """Return the mean of each tag, or what it holds; None where one is unknown."""
+        if self.good.all():
+            return self.total / self.good
+        came = self.good > 0
+        held = tags.value[self._tags]
+        known = came | (tags.holds[self._tags] & ~np.isnan(held))
+        if not known.all():
+            return None
+        return np.where(came, self.total / np.where(came, self.good, 1), held)
 
     def _judge(self, value: float, phase: Phase) -> list[Sighting]:
         settings = self.check.residual
@@ -215,7 +209,7 @@ class Watched:
         return [
             models.to_text(self.model), self.lived, self.time,
             self._begun, self._on, self._anew, self._entered,
-            self._window, self._total.tolist(), self._good.tolist(), self._spoilt,
+            self.window, self.total.tolist(), self.good.tolist(), self.spoilt,
             self.lean, None if self._memory is None else list(self._memory.past),
         ]  # fmt: skip
 
@@ -223,13 +217,12 @@ class Watched:
         """Go on from what `state` returned. Raises ModelUnusable."""
         model, self.lived, self.time = state[:3]
         self._begun, self._on, self._anew, self._entered = state[3:7]
-        self._window, total, good, self._spoilt, self.lean, past = state[7:]
+        self.window, total, good, self.spoilt, self.lean, past = state[7:]
         if self._memory is not None and past is not None:
             self._memory.past = list(past)
         self.model = models.from_text(model)
         self.model.width = models.width_of(self.check.residual)
-        self._total = np.array(total, float)
-        self._good = np.array(good, np.int64)
+        self.total[:], self.good[:] = total, good
 
 
 class Residuals:
@@ -244,19 +237,40 @@ class Residuals:
             SnapshotUnknown: a frozen residual's snapshot is missing or was changed.
         """
         self._all = [Watched(check, _model(check, snapshots)) for check in checks]
+        self._every = np.array([check.every_us for check in checks], np.int64)
+        self._window = np.full(len(checks), -1, np.int64)
+        """Numbers of the open windows."""
+        tags = [check.tags for check in checks]
+        self._tags = np.array([tag for of in tags for tag in of], np.intp)
+        sizes = np.array([len(of) for of in tags], np.intp)
+        self._of = np.repeat(np.arange(len(tags)), sizes)
+        self._total = np.zeros(len(self._tags))
+        self._good = np.zeros(len(self._tags), np.int64)
+        ends = np.cumsum(sizes).tolist()
+        for watched, size, end in zip(self._all, sizes.tolist(), ends, strict=True):
+            mine = slice(end - size, end)
+            watched.total, watched.good = self._total[mine], self._good[mine]
 
     def __len__(self) -> int:
         return len(self._all)
 
     def take(self, step: Step, tags: TagColumns, phase: Phase) -> list[Sighting]:
         """Take a finished step; return the edges of the windows it ends."""
-        spoilt = step.other > 0
-        found = spoilt if spoilt.any() else None
-        return [
-            sighting
-            for watched in self._all
-            for sighting in watched.take(step, tags, phase, found)
-        ]
+        window = step.number * STEP_US // self._every
+        edges: list[Sighting] = []
+        for place in np.flatnonzero(window != self._window).tolist():
+            edges += self._all[place].turn_to(int(window[place]), tags, phase)
+        self._window = window
+        self._total += step.total[self._tags]
+        self._good += step.good[self._tags]
+        if step.other.any():
+            for place in set(self._of[step.other[self._tags] > 0].tolist()):
+                self._all[place].spoilt = True
+        ends = (step.number + 1) * STEP_US // self._every != window
+        for place in np.flatnonzero(ends).tolist():
+            edges += self._all[place].turn_to(-1, tags, phase)
+        self._window[ends] = -1
+        return sorted(edges, key=lambda edge: edge.check)
 
     def service(self, tags: NDArray[np.intp], time: int) -> list[Sighting]:
         """Take that tags were out of service at `time`, us UTC; return the ends."""
@@ -288,6 +302,7 @@ class Residuals:
         """Go on from what `state` returned. Raises ModelUnusable."""
         for watched, body in zip(self._all, state, strict=True):
             watched.restore(body)
+        self._window[:] = [watched.window for watched in self._all]
 
 
 def _model(check: ResidualCheck, snapshots: Mapping[str, str]) -> Model:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections import deque
 from dataclasses import dataclass
+from math import exp, log
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,6 +35,8 @@ WINDOW_STEPS = 20
 _WINDOW_US = WINDOW_STEPS * STEP_US
 NEAR_WINDOWS = 2
 """Averages back to which what was shown at a draw is looked for."""
+LEAST = 1e-6
+"""Of what is compared by its logarithm."""
 MOST_WAITING = 100
 """Samples that wait for the average of their draw."""
 MOST_COMPARED = 60
@@ -118,6 +121,8 @@ class Compared:
         if shown is None or known or not self._within:
             return []
         self._drawn = drawn
+        if self.check.settings.per_sample is not None:
+            return self._judge_ratio(drawn, shown, value)
         return self._judge(drawn, shown - value)
 
     def _shown_at(self, window: int) -> float | None:
@@ -128,6 +133,15 @@ class Compared:
             if window - NEAR_WINDOWS <= at <= window
         ]
         return near[-1] if near else None
+
+    def _judge_ratio(self, drawn: int, shown: float, value: float) -> list[Sighting]:
+        settings = self.check.settings
+        per = settings.per_sample or 1.0
+        away = log(max(shown, LEAST) / (per * max(value, LEAST)))
+        text = f"{shown:.4g} shown for {value:.4g} of the sample, {exp(away):.2g} times"
+        score = abs(away) / settings.band
+        on = score >= (OFF if self._on else 1.0)
+        return self._turn(drawn, away, score, text, on=on)
 
     def _judge(self, drawn: int, apart: float) -> list[Sighting]:
         self._apart.append((drawn, apart))

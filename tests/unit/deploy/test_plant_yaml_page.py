@@ -27,6 +27,7 @@ _HEADINGS = {
     "`state`, also": checks.State,
     "`quality`:": checks.Quality,
     "`no_data` of": checks.NoData,
+    "`skew` of": checks.Skew,
     "`residuals` of": checks.Residual,
     "`samples` of": checks.SampleCheck,
     "`vectors` of": vector_checks.VectorCheck,
