@@ -62,7 +62,8 @@ def _outcome(body: Mapping[str, Any]) -> Outcome:
         said=tuple(said),
         others=body["others"],
         plain=tuple(
-            Plain(time, name, tuple(tags)) for time, name, tags in body["plain"]
+            Plain(time, name, tuple(tags), *until)
+            for time, name, tags, *until in body["plain"]
         ),
         cpu_s=body["cpu_s"],
         readings=body["readings"],

@@ -50,6 +50,8 @@ class Plain(NamedTuple):
     name: str
     tags: tuple[str, ...]
     """That it is about; none: the whole vessel."""
+    until: int = 0
+    """When it returned, us UTC; 0: not said."""
 
 
 def raised(run: Run, place: int) -> list[Plain]:
@@ -59,14 +61,15 @@ def raised(run: Run, place: int) -> list[Plain]:
     found: list[Plain] = []
     for name, tags, beyond, delay in _conditions(run, place, culture, regulated):
         times = _times(run.times, beyond & heard, delay)
-        found += [Plain(t, name, tags) for t in times]
+        found += [Plain(begin, name, tags, end) for begin, end in times]
     silences = _times(run.times, ~heard, SILENCE_US)
-    found += [Plain(t, "silence", ()) for t in silences]
+    found += [Plain(begin, "silence", (), end) for begin, end in silences]
     for column in {c for _, p, c, s in run.statuses if p == place and s & _BAD}:
         bad = np.zeros(len(run.times), np.bool_)
         bad[[r for r, p, c, _ in run.statuses if (p, c) == (place, column)]] = True
         tag = TAGS[column].name
-        found += [Plain(t, f"{tag} bad", (tag,)) for t in _times(run.times, bad, ON_US)]
+        times = _times(run.times, bad, ON_US)
+        found += [Plain(begin, f"{tag} bad", (tag,), end) for begin, end in times]
     return sorted(found, key=lambda one: (one.time, one.name))
 
 
@@ -131,8 +134,11 @@ def _unexplained_weight(of: object, culture: Mask) -> Column:
     return share
 
 
-def _times(times: NDArray[np.int64], beyond: Mask, delay: int) -> list[int]:
-    """Return when a condition has held for its delay; short ends do not end it."""
+def _times(times: NDArray[np.int64], beyond: Mask, delay: int) -> list[tuple[int, int]]:
+    """Return from when to when a condition that held for its delay is an alarm.
+
+    Short ends do not end it.
+    """
     edges = np.flatnonzero(np.diff(np.r_[False, beyond, False]))
     step = int(times[1] - times[0])
     spans = [
@@ -144,4 +150,8 @@ def _times(times: NDArray[np.int64], beyond: Mask, delay: int) -> list[int]:
             merged[-1][1] = end
         else:
             merged.append([begin, end])
-    return [int(begin) + delay for begin, end in merged if end + step - begin > delay]
+    return [
+        (int(begin) + delay, int(end) + step + OFF_US)
+        for begin, end in merged
+        if end + step - begin > delay
+    ]

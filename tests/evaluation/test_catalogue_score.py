@@ -148,11 +148,13 @@ def run_of(tag: str, values: list[float], silent: list[int]) -> Run:
 def test_the_plain_alarm_set_waits_its_delay_once_for_each_time() -> None:
     low, fine = [20.0], [40.0]
     run = run_of("AIC-102.PV", fine * 3 + low * 2 + fine + low * 3 + fine * 3, [])
-    assert plain_alarms.raised(run, 0) == [
-        (6 * 30_000_000 + 60_000_000, "oxygen low", ("AIC-102.PV",))
-    ]
+    (found,) = plain_alarms.raised(run, 0)
+    assert found[:3] == (6 * 30_000_000 + 60_000_000, "oxygen low", ("AIC-102.PV",))
+    assert found.until == 9 * 30_000_000 + 30_000_000
 
 
 def test_the_plain_alarm_set_hears_silence_at_once() -> None:
     run = run_of("AIC-102.PV", [40.0] * 10, [4, 5])
-    assert plain_alarms.raised(run, 0) == [(4 * 30_000_000 + 10_000_000, "silence", ())]
+    (found,) = plain_alarms.raised(run, 0)
+    assert found[:3] == (4 * 30_000_000 + 10_000_000, "silence", ())
+    assert found.until == 6 * 30_000_000 + 30_000_000

@@ -14,7 +14,7 @@ import numpy as np
 
 from deploy.embedded.simulated import watched
 from services.monitor.vessel import VesselWatch
-from shared.events import AlarmTransition, Cause
+from shared.events import AlarmTransition, Cause, Command, CommandKind, digest
 from shared.plant import Context, Heartbeat, Plant, Server, Tag, Vessel
 from shared.readings import Block
 from simulators.tags import ASSAYS, CONTEXT, TAGS, Kind
@@ -49,7 +49,7 @@ class Watched:
     """What the monitor said of one batch, and what that cost."""
 
     raised: tuple[AlarmTransition, ...]
-    """The first raise of each occurrence, in order."""
+    """Each time that an alarm was raised, also again, in order."""
     journal: tuple[AlarmTransition, ...]
     cpu_s: float
     readings: int
@@ -85,16 +85,26 @@ def described(name: str) -> Plant:
     return watched(Plant(site="s", servers=(server,), vessels=(vessel,)), None)
 
 
-def watch(run: Run, place: int, plant: Plant | None = None) -> Watched:
+def watch(
+    run: Run,
+    place: int,
+    plant: Plant | None = None,
+    *,
+    attentive_us: int | None = None,
+    whole: bool = False,
+) -> Watched:
     """Return what the monitor says of one batch, until its fault is long over.
 
     Args:
         run: the simulated batches.
         place: which of them.
         plant: plant.yaml of the vessel; default: with the alarm set of the demo.
+        attentive_us: an operator acknowledges alarms so long after; default: never.
+        whole: go on to the end of the batch.
     """
     going = _Going(run, plant or described(run.names[run.clean[place]]))
-    going.on(place, 0, _until(run, place))
+    going.attentive_us = attentive_us
+    going.on(place, 0, None if whole else _until(run, place))
     return going.watched()
 
 
@@ -156,6 +166,8 @@ class _Going:
     batch: int = 0
     readings: int = 0
     cpu_s: float = 0.0
+    attentive_us: int | None = None
+    unseen: list[AlarmTransition] = field(default_factory=list)
     vessel: VesselWatch = field(init=False)
     alive: dict[int, bool] = field(init=False)
 
@@ -193,18 +205,28 @@ class _Going:
             if known is not None:
                 self._keep(self.vessel.late(known))
             self._keep(self.vessel.clock(now, self.alive))
+            if self.attentive_us is not None and self.unseen:
+                self._acknowledge(now - self.attentive_us, now)
         self.cpu_s += time.thread_time() - began
 
     def _keep(self, events: Sequence[Event]) -> None:
-        self.journal += [one for one in events if isinstance(one, AlarmTransition)]
+        said = [one for one in events if isinstance(one, AlarmTransition)]
+        self.journal += said
+        if self.attentive_us is not None:
+            self.unseen += [one for one in said if one.cause is Cause.RAISED]
+
+    def _acknowledge(self, until: int, now: int) -> None:
+        """Acknowledge what was raised by `until`."""
+        due = [one for one in self.unseen if one.time <= until]
+        self.unseen = [one for one in self.unseen if one.time > until]
+        for one in due:
+            name = digest("seen", one.alarm, one.time)
+            seen = Command(name, CommandKind.ACKNOWLEDGE, one.alarm, "operator", now)
+            self._keep(self.vessel.command(seen))
 
     def watched(self) -> Watched:
-        found: dict[str, AlarmTransition] = {}
-        for one in self.journal:
-            if one.cause is Cause.RAISED:
-                found.setdefault(one.alarm, one)
         return Watched(
-            tuple(found.values()),
+            tuple(one for one in self.journal if one.cause is Cause.RAISED),
             tuple(self.journal),
             self.cpu_s,
             self.readings,

@@ -31,10 +31,10 @@ OUTGASSED = 0.05
 SCATTER = (0.01, -0.01, 0.0, 0.005, -0.005, 0.01, -0.01, 0.0, 0.005, -0.005)
 
 
-def watching() -> VesselWatch:
+def watching(check: SampleCheck = CHECK) -> VesselWatch:
     made = plant({"PH": None, "LAB.PH": None})
     vessel = Vessel.model_validate(
-        {**made.vessels[0].model_dump(), "samples": [CHECK.model_dump()]}
+        {**made.vessels[0].model_dump(), "samples": [check.model_dump()]}
     )
     return VesselWatch(made, vessel, servers=made.servers)
 
@@ -108,3 +108,35 @@ def test_a_sample_counts_once_and_not_outside_its_phases_or_without_readings() -
         if minute % 60 == 0:
             watch.late(block([2], [minute * 60 - 1200], [5.0 + minute]))
     assert watch.state()["bench"]["samples"][0][6] == []
+
+
+def counted(watch: VesselWatch, factor: float) -> list[AlarmTransition]:
+    """Return what two days bring; the instrument shows 2 per unit of the sample.
+
+    The sample of the first day is so many times what it should be.
+    """
+    events: list[Event] = [*watch.context(NOON, "B1", "Feed")]
+    for minute in range(0, 48 * 60, 10):
+        events += watch.readings(block([1], [minute * 60], [7.0]))
+        for drawn_h, found in ((6, 3.5 * factor), (30, 3.5)):
+            if minute == (drawn_h + 3) * 60:
+                events += watch.late(block([2], [drawn_h * H], [found]))
+        events += watch.clock(NOON + minute * 60 * S + S, {1: True, 2: True})
+    return [e for e in told(events) if e.check == "BR101/sample/pH"]
+
+
+@pytest.mark.parametrize("factor", [10.0, 0.1])
+def test_a_result_that_does_not_fit_a_known_ratio_is_an_alarm_at_once(
+    factor: float,
+) -> None:
+    known = CHECK.model_copy(update={"per_sample": 2.0, "latest": 1, "band": 0.7})
+    raised, returned = counted(watching(known), factor)
+    assert 9 * H * S <= raised.time - NOON <= 9.5 * H * S
+    assert not raised.explanation.advisory
+    assert (raised.explanation.value or 0.0) * (factor - 1.0) < 0.0
+    assert returned.cause is Cause.RETURNED
+
+
+def test_a_result_that_fits_a_known_ratio_is_silent() -> None:
+    known = CHECK.model_copy(update={"per_sample": 2.0, "latest": 1, "band": 0.7})
+    assert not counted(watching(known), 1.3)
