@@ -129,7 +129,7 @@ def counted(watch: VesselWatch, factor: float) -> list[AlarmTransition]:
 def test_a_result_that_does_not_fit_a_known_ratio_is_an_alarm_at_once(
     factor: float,
 ) -> None:
-    known = CHECK.model_copy(update={"per_sample": 2.0, "latest": 1, "band": 0.7})
+    known = CHECK.model_copy(update={"per_sample": 2.0, "band": 0.7})
     raised, returned = counted(watching(known), factor)
     assert 9 * H * S <= raised.time - NOON <= 9.5 * H * S
     assert not raised.explanation.advisory
@@ -138,5 +138,5 @@ def test_a_result_that_does_not_fit_a_known_ratio_is_an_alarm_at_once(
 
 
 def test_a_result_that_fits_a_known_ratio_is_silent() -> None:
-    known = CHECK.model_copy(update={"per_sample": 2.0, "latest": 1, "band": 0.7})
+    known = CHECK.model_copy(update={"per_sample": 2.0, "band": 0.7})
     assert not counted(watching(known), 1.3)
