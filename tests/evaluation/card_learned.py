@@ -76,7 +76,7 @@ def _samples() -> Card:
             ]
             delay.append(min(found, default=np.inf))
     return Card(
-        "sampled", "4 deviations and at least 3; 3 daily samples learned",
+        "sampled", "4.5 standard errors and at least 1 deviation; daily samples",
         TAGS * DAYS * DAY_S, quiet, "steps, in deviations of a sample", delays, cost,
         rows=True,
     )  # fmt: skip
