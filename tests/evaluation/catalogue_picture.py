@@ -30,11 +30,12 @@ def drawn(outcomes: Sequence[Outcome], file: Path) -> None:
     from matplotlib import pyplot
 
     scored = [caused(o) for o in outcomes if o.is_scored]
-    names = list(dict.fromkeys(o.truth.fault for o in scored if o.truth))[::-1]
+    names = sorted({o.truth.fault for o in scored if o.truth}, reverse=True)
     figure, axes = pyplot.subplots(figsize=(9.0, 0.26 * len(names) + 1.6))
     for line, name in enumerate(names):
         _line(axes, line, [o for o in scored if o.truth and o.truth.fault == name])
     axes.set_yticks(range(len(names)), names, fontsize=8)
+    axes.set_ylim(-0.7, len(names) - 0.3)
     axes.set_xscale("log")
     axes.set_xlim(0.7 * SOONEST_H, 1.6 * MISSED_H)
     axes.axvline(24.0, color="black", linewidth=0.6, linestyle=":")
