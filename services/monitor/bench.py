@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from services.monitor.catalogue import Check, numbers
 from services.monitor.detectors.frozen import FrozenCheck, FrozenValues
 from services.monitor.detectors.limit import LimitCheck, Limits
@@ -33,6 +35,9 @@ from shared.vector_checks import VectorCheck
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from numpy.typing import NDArray
+
+    from services.monitor.columns import Layer, Rows
     from services.monitor.detectors.seen import Seen, Sighting
     from shared.plant import Vessel
 
@@ -107,6 +112,23 @@ class Bench:
             *self.frozen.see(seen),
             *self.scatters.see(seen),
             *self.states.see(seen),
+        ]
+
+    def draw(self, found: Rows | Layer) -> None:
+        """Take the results of samples that are among readings."""
+        if not len(self.samples):
+            return
+        mine = np.isin(found.tag, self.samples.tags) & found.judged
+        for row in np.flatnonzero(mine):
+            at, value = int(found.time[row]), float(found.value[row])
+            self.samples.draw(int(found.tag[row]), at, value)
+
+    def service(self, tags: NDArray[np.intp], time: int) -> list[Sighting]:
+        """Take that tags were out of service at `time`, us UTC; return the ends."""
+        return [
+            *self.residuals.service(tags, time),
+            *self.samples.service(tags, time),
+            *self.vectors.service(tags, time),
         ]
 
     def state(self) -> dict[str, Any]:

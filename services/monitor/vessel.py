@@ -76,8 +76,7 @@ class VesselWatch:
             SnapshotUnknown: a frozen residual's snapshot is missing or was changed.
         """
         self._checks = checks(plant, vessel, servers)
-        number = numbers(vessel)
-        self._number = number
+        self._number = number = numbers(vessel)
         tags = {tag.name: tag for tag in vessel.tags}
         self._ids = ids_of([tags[name].id for name in number])
         self._names = [f"{vessel.name}/{name}" for name in number]
@@ -91,8 +90,8 @@ class VesselWatch:
         self._bench = Bench(vessel, self._checks, snapshots or {})
         self._delays = Delays([check.settings for check in self._checks])
         self._board = Board(vessel.name, self._checks)
-        own = [c.timed_by for c in self._checks if c.timed_by < len(number)]
-        self._timed_by = np.array(own, np.intp)
+        own = (c.timed_by for c in self._checks if c.timed_by < len(number))
+        self._timed_by = np.fromiter(own, np.intp)
         self._covering = covering(self._checks)
         self._evidence = Evidence(vessel, self._checks)
         self._raw: list[Sighting | None] = [None] * len(self._checks)
@@ -171,8 +170,7 @@ class VesselWatch:
         Nothing is learned and no timer runs. Results of samples come late by nature:
         they are compared with what was shown at their draw.
         """
-        if len(self._bench.samples):
-            self._draw(Rows(block, self._ids))
+        self._bench.draw(Rows(block, self._ids))
         found = late_excursions(
             block, self._ids, self._checks, self._number, self._columns.value
         )
@@ -258,33 +256,21 @@ class VesselWatch:
             events += self._ripe_others(VectorCheck)
         return events
 
-    def _draw(self, found: Rows | Layer) -> None:
-        """Take the results of samples that are among readings."""
-        mine = np.isin(found.tag, self._bench.samples.tags) & found.judged
-        for row in np.flatnonzero(mine):
-            at, value = int(found.time[row]), float(found.value[row])
-            self._bench.samples.draw(int(found.tag[row]), at, value)
-
     def _take(self, layer: Layer) -> list[Event]:
         seen = self._columns.take(layer, self._lost(layer.tag, layer.time))
         self._history.take(layer)
         self._pace.take(layer)
         if layer.serviced is not None and layer.serviced.any():
             at = layer.serviced
-            self._service(layer.tag[at], int(layer.time[at].max()))
-        if len(self._bench.samples):
-            self._draw(layer)
+            last = int(layer.time[at].max())
+            self._edges(self._bench.service(layer.tag[at], last))
+        self._bench.draw(layer)
         events = self._ripe_tags()
         edges = [*self._bench.see(seen), *self._bench.qualities.see(layer)]
         if not edges:
             return events
         self._edges(edges)
         return events + self._ripe_tags()
-
-    def _service(self, tags: NDArray[np.intp], time: int) -> None:
-        self._edges(self._bench.residuals.service(tags, time))
-        self._edges(self._bench.samples.service(tags, time))
-        self._edges(self._bench.vectors.service(tags, time))
 
     def _edges(self, sightings: Sequence[Sighting]) -> None:
         for sighting in sightings:
@@ -342,9 +328,8 @@ class VesselWatch:
 
     def _raise(self, check: int, time: int, began: Sighting) -> list[Event]:
         found = self._checks[check]
-        around = self._around(check, time)
         verdict = self._evidence.verdict(check, began, self._raw, self._bench.residuals)
-        around = replace(around, verdict=verdict)
+        around = replace(self._around(check, time), verdict=verdict)
         explanation = explain(found, began, time, around)
         detection = Detection(
             check=found.name,
