@@ -22,12 +22,11 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 HOLD_US = 2 * US_PER_S
-"""Readings wait until the vessel's watermark is this far past the end of their cell."""
+"""Readings wait until the vessel's watermark is this far past their cell's begin."""
 CELL_US = US_PER_S // 5
 """Readings are handed over in cells of so much source time, counted from 1970: tags
-with source times of their own would be a call each. A cell ends with its last
-microsecond, a whole second belongs to the cell that it ends: tags at whole seconds wait
-HOLD_US, others up to a cell longer, and less than HOLD_US late is always in time."""
+with source times of their own would be a call each. Less than HOLD_US late is in time
+whatever its place in the cell."""
 TICK_US = US_PER_S
 """While the source runs behind the clock, its own time passes in steps not shorter."""
 MOST_ROWS = 50_000
@@ -216,7 +215,7 @@ class Reorder:
         now = None if marks.clock is None else self._source_now(marks.clock)
         if now is not None and (reached or self._clocks):
             reached.append(now - self._patience)
-        bound = _ended_cells(max(reached) - HOLD_US) if reached else None
+        bound = _cell_end(max(reached) - HOLD_US) if reached else None
         if self._rows <= MOST_ROWS:
             return bound
         times = np.concatenate([block.time for block in self._held])
@@ -321,17 +320,12 @@ def _first_of_equals(block: Block) -> NDArray[np.bool_]:
 
 def _cell_end(time: int) -> int:
     """Return the last microsecond of the cell that has `time`."""
-    return -(-time // CELL_US) * CELL_US
-
-
-def _ended_cells(time: int) -> int:
-    """Return the last microsecond of the newest cell that has ended by `time`."""
-    return time // CELL_US * CELL_US
+    return (time // CELL_US + 1) * CELL_US - 1
 
 
 def _instants(block: Block, clocks: Sequence[int]) -> Iterator[Instant]:
     """Cut readings in source-time order where a cell or a clock's time ends."""
-    cells = -(-block.time // CELL_US)
+    cells = block.time // CELL_US
     cuts = np.flatnonzero(cells[1:] != cells[:-1]) + 1
     if clocks:
         between = np.searchsorted(block.time, np.array(clocks), side="right")

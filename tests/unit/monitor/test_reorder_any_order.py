@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from services.monitor.partition import PartitionWatch
-from services.monitor.reorder import HOLD_US
+from services.monitor.reorder import CELL_US, HOLD_US
 from shared.wire_events import encode_event
 from tests.neighbours.story import (
     NOON_US,
@@ -73,7 +73,9 @@ def test_a_thousand_arrival_orders_within_the_buffer_give_one_journal() -> None:
     expected = journal(shuffled(chance, 0))
     transitions = [line for line in expected if b'"cause"' in line]
     assert len(transitions) >= 4
-    orders = {tuple(journal(shuffled(chance, HOLD_US - 1))) for _ in range(ORDERS)}
+    orders = {
+        tuple(journal(shuffled(chance, HOLD_US - CELL_US))) for _ in range(ORDERS)
+    }
     assert orders == {tuple(expected)}
 
 
