@@ -291,7 +291,17 @@ def decode_subscriptions(value: bytes) -> tuple[str, tuple[SubscriptionState, ..
 
 def encode_ledger(counts: Sequence[LedgerCounts]) -> tuple[dict[str, str], bytes]:
     """Return headers and value of a `ledger` record."""
-    return _json(Kind.LEDGER, {"counts": [asdict(count) for count in counts]})
+    body = [
+        {
+            "vessel": count.vessel,
+            "minute": count.minute,
+            "hop": count.hop,
+            "tags": count.tags,
+            "counts": count.counts,
+        }
+        for count in counts
+    ]
+    return _json(Kind.LEDGER, {"counts": body})
 
 
 def decode_ledger(value: bytes) -> tuple[LedgerCounts, ...]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 from dataclasses import asdict, dataclass
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import google_crc32c
@@ -34,7 +35,7 @@ from shared.wire import (
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     from services.monitor.partition import Watched
@@ -67,22 +68,26 @@ class Checkpoint:
     """Where `events` ended: all that was said before `input` lies before it."""
 
 
-def encode(checkpoint: Checkpoint) -> bytes:
-    """Return the file's content."""
+def encode(checkpoint: Checkpoint) -> list[bytes]:
+    """Return the file's content in pieces: whole, it would be in memory twice."""
     state, vessels, rows = _state(checkpoint.watch)
     state["input"] = asdict(checkpoint.input)
     state["events"] = asdict(checkpoint.events)
     state["waiting"], waiting = encode_readings(rows, _HEADER)
     state["vessels"] = {}
-    named = ",".join(f"{_json(name)}:{one}" for name, one in vessels.items())
-    text = (_json(state).removesuffix("}}") + f"{named}}}}}").encode()
-    crc = google_crc32c.value(text + waiting)
-    first = f"{_MAGIC} {VERSION} {crc:08x} {len(text)} {len(waiting)}\n"
-    return first.encode() + text + waiting
+    pieces = [_json(state).removesuffix(b"}}")]
+    for number, (name, one) in enumerate(vessels.items()):
+        pieces += [b"," if number else b"", _json(name), b":", one]
+    pieces.append(b"}}")
+    length = sum(map(len, pieces))
+    pieces.append(waiting)
+    crc = reduce(google_crc32c.extend, pieces, 0)
+    first = f"{_MAGIC} {VERSION} {crc:08x} {length} {len(waiting)}\n"
+    return [first.encode(), *pieces]
 
 
-def _json(what: object) -> str:
-    return json.dumps(what, separators=(",", ":"))
+def _json(what: object) -> bytes:
+    return json.dumps(what, separators=(",", ":")).encode()
 
 
 def decode(content: bytes, snapshots: Mapping[str, str] | None = None) -> Checkpoint:
@@ -130,7 +135,7 @@ def _parts(content: bytes) -> tuple[bytes, bytes]:
     return rest[: sizes[0]], rest[sizes[0] :]
 
 
-def _state(watch: PartitionWatch) -> tuple[dict[str, Any], dict[str, str], Block]:
+def _state(watch: PartitionWatch) -> tuple[dict[str, Any], dict[str, bytes], Block]:
     """Return the state but its vessels, these as JSON, and the waiting readings.
 
     A vessel's is written at once: as objects, all of them would be a multiple of it.
@@ -230,12 +235,12 @@ class CheckpointFile:
         self.path = folder / f"partition-{partition}.checkpoint"
         self._previous = self.path.with_suffix(".previous")
 
-    def write(self, content: bytes) -> None:
+    def write(self, content: Sequence[bytes]) -> None:
         """Replace the checkpoint; it is on the disk when this returns."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         fresh = self.path.with_suffix(".fresh")
         with fresh.open("wb") as file:
-            file.write(content)
+            file.writelines(content)
             file.flush()
             os.fsync(file.fileno())
         if self.path.exists():

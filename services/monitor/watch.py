@@ -248,7 +248,7 @@ def _made(part: Part, item: Record | Damaged) -> list[tuple[Name, Message]]:
     return named(item.position, events)
 
 
-def _write(part: Part, content: bytes) -> None:
+def _write(part: Part, content: Sequence[bytes]) -> None:
     try:
         part.file.write(content)
     except OSError as error:

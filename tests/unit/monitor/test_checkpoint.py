@@ -47,7 +47,7 @@ def made(story: list[Record], end: int) -> bytes:
     """Return the checkpoint after `end` records."""
     watch = PartitionWatch(0)
     events(watch, story[:end])
-    return encode(Checkpoint(watch, place(end), place(3)))
+    return b"".join(encode(Checkpoint(watch, place(end), place(3))))
 
 
 def test_whoever_goes_on_from_any_checkpoint_makes_the_same_events(
@@ -60,7 +60,8 @@ def test_whoever_goes_on_from_any_checkpoint_makes_the_same_events(
     for number, record in enumerate(story):
         assert events(watch, [record]) == whole[number]
         if number % 5 == 4:
-            checkpoint = decode(encode(Checkpoint(watch, place(number + 1), place(3))))
+            content = b"".join(encode(Checkpoint(watch, place(number + 1), place(3))))
+            checkpoint = decode(content)
             assert checkpoint.input == place(number + 1)
             watch = checkpoint.watch
     assert watch.readings == undisturbed.readings > 0
@@ -68,7 +69,7 @@ def test_whoever_goes_on_from_any_checkpoint_makes_the_same_events(
 
 def test_a_checkpoint_read_back_is_written_the_same(story: list[Record]) -> None:
     content = made(story, 100)
-    assert encode(decode(content)) == content
+    assert b"".join(encode(decode(content))) == content
 
 
 def test_any_damaged_byte_is_noticed(story: list[Record]) -> None:
@@ -94,8 +95,8 @@ def test_a_damaged_file_gives_way_to_the_one_before(
 ) -> None:
     file = CheckpointFile(tmp_path / "state", 0)
     assert file.read() == (None, [])
-    file.write(made(story, 10))
-    file.write(made(story, 20))
+    file.write([made(story, 10)])
+    file.write([made(story, 20)])
     found, reasons = file.read()
     assert found is not None
     assert (found.input, reasons) == (place(20), [])

@@ -186,4 +186,4 @@ def test_a_checkpoint_taken_after_a_change_goes_on_exactly() -> None:
         assert watch.see(record) == whole[number]
         if number % 7 == 1:
             here = Position("epoch", number)
-            watch = decode(encode(Checkpoint(watch, here, here))).watch
+            watch = decode(b"".join(encode(Checkpoint(watch, here, here)))).watch
