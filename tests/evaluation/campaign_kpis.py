@@ -1,124 +1,129 @@
 """The alarm figures of ISA-18.2 for a simulated campaign, with and without faults.
 
-python -m tests.evaluation.campaign_kpis                     12 batches of either kind
+python -m tests.evaluation.campaign_kpis                     50 batches of either kind
 python -m tests.evaluation.campaign_kpis --batches 4 --rows 120
-An operator acknowledges each alarm ten minutes after it is known. Each batch of the
-faulty half has another fault of the catalogue; the batches run one after another
-in one vessel. Beside it stands the plain alarm set, counted by the same rules.
+An operator acknowledges each alarm ten minutes after it is known. Each batch is played
+twice: without a fault, and with one of the catalogue, as it would have been but for it;
+the batches run one after another in one vessel. Beside it stands the plain alarm set,
+counted by the same rules. Batches are noted in --output as soon as they are known: a
+run that was stopped goes on where it was, and one that is through prints its table.
+One process; 50 batches of either kind are some 15 min of CPU at rows of 60 s.
 """
 
 from __future__ import annotations
 
 import argparse
-from dataclasses import replace
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared.alarm_kpis import Kpis, Turn, kpis
-from shared.events import AlarmState, Cause
 from tests.evaluation import plain_alarms
+from tests.evaluation.campaign_figures import figures, plain_turns, table, turns
+from tests.evaluation.campaign_record import Record, Told
 from tests.evaluation.catalogue import faults_of
 from tests.evaluation.simulated_batches import START, simulated
-from tests.evaluation.watched_batches import watch
+from tests.evaluation.watched_batches import watch_family
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterator
 
-    from shared.events import AlarmTransition
     from tests.evaluation.simulated_batches import Run
+    from tests.evaluation.watched_batches import Watched
 
-SEED = 61
+SEED = 501
+"""The first; settings were chosen on seeds below 100."""
+AT_ONCE = 10
+"""Batches of either kind that are simulated together."""
 ATTENTIVE_US = 600_000_000
 """From when an alarm is known to its acknowledgement."""
+FOLDER = Path("build") / "campaign"
 
 
-def campaign(seed: int, batches: int, rows_s: int) -> Run:
-    """Return so many batches without a fault, then so many with one each."""
-    faults = faults_of("")
-    step = max(len(faults) // batches, 1)
-    families = [(faults[n * step % len(faults)],) for n in range(batches)]
-    return simulated(seed, families, rows_s)
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Batches of a campaign that are simulated together."""
+
+    seed: int
+    first: int
+    """Number of the first of them in the campaign."""
+    faults: tuple[str, ...]
+    """Of each one's faulty half."""
+
+    @property
+    def keys(self) -> list[tuple[int, str | None]]:
+        """Return number and fault of its batches, each without its fault first."""
+        numbered = enumerate(self.faults, self.first)
+        return [key for n, fault in numbered for key in ((n, None), (n, fault))]
 
 
-def figures(run: Run, places: Sequence[int]) -> tuple[Kpis, Kpis]:
-    """Return the figures of batches one after another: ours, the plain alarm set's."""
-    length = int(run.times[-1]) - START + int(run.times[1] - run.times[0])
-    ours: list[Turn] = []
-    plain: list[Turn] = []
-    for number, place in enumerate(places):
-        later = number * length
-        journal = watch(run, place, attentive_us=ATTENTIVE_US, whole=True).journal
-        ours += [_turn(one, number, later) for one in journal]
-        for count, alarm in enumerate(plain_alarms.raised(run, place)):
-            plain += _plain(f"{number}/{count}", alarm, later)
-    end = START + len(places) * length
-    return kpis(ours, START, end), kpis(plain, START, end)
+def parts_of(batches: int, seed: int) -> list[Part]:
+    """Return a campaign of so many batches of either kind; faults come in turn."""
+    known = faults_of("")
+    step = max(len(known) // batches, 1)
+    faults = [known[n * step % len(known)] for n in range(batches)]
+    return [
+        Part(seed + place, first, tuple(faults[first : first + AT_ONCE]))
+        for place, first in enumerate(range(0, batches, AT_ONCE))
+    ]
 
 
-def _turn(one: AlarmTransition, number: int, later: int) -> Turn:
-    return Turn(
-        alarm=f"{number}/{one.alarm}",
-        check=one.check.partition("/")[2],
-        priority=one.priority,
-        cause=one.cause,
-        before=one.before,
-        after=one.after,
-        time=one.time + later,
-        known=one.known + later,
+def told(part: Part, rows_s: int, hours: float | None = None) -> Iterator[Told]:
+    """Simulate a part and yield what was said of each batch, in the order of its keys.
+
+    Args:
+        part: of a campaign.
+        rows_s: seconds between two rows.
+        hours: of culture after which to stop; default: a batch.
+    """
+    run = simulated(part.seed, [(fault,) for fault in part.faults], rows_s, hours=hours)
+    for number, clean in enumerate(sorted(set(run.clean)), part.first):
+        family = watch_family(run, clean, attentive_us=ATTENTIVE_US, whole=True)
+        for place, watched in family:
+            yield _told(run, place, number, watched)
+
+
+def _told(run: Run, place: int, number: int, watched: Watched) -> Told:
+    truth = run.truths[place]
+    end = int(run.times[-1] + run.times[1] - run.times[0])
+    alarms = plain_alarms.raised(run, place)
+    return Told(
+        number=number,
+        fault=None if truth is None else truth.fault,
+        length=end - START,
+        ours=tuple(turns(watched.journal, START, end)),
+        plain=tuple(plain_turns(alarms, START, end, ATTENTIVE_US)),
     )
 
 
-def _plain(identity: str, alarm: plain_alarms.Plain, later: int) -> Iterable[Turn]:
-    """Yield a raise, its acknowledgement and its return, in their order."""
-    raised = Turn(
-        identity, alarm.name, 2, Cause.RAISED, AlarmState.NORMAL,
-        AlarmState.UNACKNOWLEDGED, alarm.time + later, alarm.time + later,
-    )  # fmt: skip
-    yield raised
-    seen, until = raised.time + ATTENTIVE_US, alarm.until + later
-    states = AlarmState
-    turns = [
-        (seen, Cause.ACKNOWLEDGED, states.ACKNOWLEDGED),
-        (until, Cause.RETURNED, states.NORMAL),
-    ]
-    if until < seen:
-        turns = [
-            (until, Cause.RETURNED, states.RETURNED),
-            (seen, Cause.ACKNOWLEDGED, states.NORMAL),
-        ]
-    before = raised.after
-    for time, cause, after in turns:
-        yield replace(
-            raised, time=time, known=time, cause=cause, before=before, after=after
-        )
-        before = after
+def played(batches: int, seed: int, rows_s: int, folder: Path) -> list[Told]:
+    """Return all batches of a campaign, of which some may be noted in `folder`."""
+    record = Record(folder / f"campaign-{seed}-{batches}x2-{rows_s}s.jsonl")
+    parts, began = parts_of(batches, seed), time.monotonic()
+    keys = [key for part in parts for key in part.keys]
+    for part in parts:
+        if all(key in record for key in part.keys):
+            continue
+        for one in told(part, rows_s):
+            record.note(one)
+            passed = (time.monotonic() - began) / 60.0
+            done = len(record.of(keys))
+            said = f"{done} of {2 * batches} batches, {passed:.1f} min"
+            print(said, file=sys.stderr, flush=True)
+    return record.of(keys)
 
 
-def table(columns: dict[str, Kpis]) -> str:
-    """Return the figures as a table for people."""
-    rows: dict[str, list[str]] = {}
-    for found in columns.values():
-        days = (found.end - found.start) / 86_400e6
-        top = found.top_percent
-        chatters = ", ".join(c.check for c in found.chattering) or "none"
-        first = ", ".join(f"{f.check} {f.alarms}" for f in found.frequent[:3]) or "-"
-        cells = {
-            "days": f"{days:.0f}",
-            "alarms (priority 1 to 3)": f"{found.alarms}",
-            "a day": f"{found.alarms / days:.2f}",
-            "most in 10 min": f"{found.most_in_10_min}",
-            "time in flood, %": f"{found.flood_percent:.2f}",
-            "priority 1 / 2 / 3": " / ".join(map(str, found.priorities)),
-            "share of the ten most frequent, %": "-" if top is None else f"{top:.0f}",
-            "fleeting": f"{found.fleeting}",
-            "longer than a day": f"{len(found.stale)}",
-            "chattering": chatters,
-            "the most frequent": first,
-        }
-        for name, cell in cells.items():
-            rows.setdefault(name, []).append(cell)
-    lines = ["| | " + " | ".join(columns) + " |", "|---" * (len(columns) + 1) + "|"]
-    lines += [f"| {name} | {' | '.join(cells)} |" for name, cells in rows.items()]
-    return "\n".join(lines)
+def report(batches: list[Told]) -> str:
+    """Return the table of a campaign."""
+    columns = {}
+    for name, faulty in (("no fault", False), ("one fault each", True)):
+        mine = [one for one in batches if (one.fault is not None) is faulty]
+        if mine:
+            ours, plain = figures(mine)
+            columns[f"fedbatch, {name}"] = len(mine), ours
+            columns[f"plain, {name}"] = len(mine), plain
+    return table(columns)
 
 
 def main() -> int:
@@ -126,19 +131,12 @@ def main() -> int:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--batches", type=int, default=12, help="of either kind")
+    parser.add_argument("--batches", type=int, default=50, help="of either kind")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--rows", type=int, default=60, help="seconds between rows")
+    parser.add_argument("--output", type=Path, default=FOLDER, help="notes of batches")
     asked = parser.parse_args()
-    run = campaign(asked.seed, asked.batches, asked.rows)
-    clean = sorted(set(run.clean))
-    faulty = [place for place in range(len(run.names)) if place not in clean]
-    columns: dict[str, Kpis] = {}
-    for name, places in (("without faults", clean), ("with faults", faulty)):
-        ours, plain = figures(run, places)
-        columns[f"fedbatch, {name}"] = ours
-        columns[f"plain, {name}"] = plain
-    print(table(columns))
+    print(report(played(asked.batches, asked.seed, asked.rows, asked.output)))
     return 0
 
 

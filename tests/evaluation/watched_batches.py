@@ -102,23 +102,35 @@ def watch(
         attentive_us: an operator acknowledges alarms so long after; default: never.
         whole: go on to the end of the batch.
     """
-    going = _Going(run, plant or described(run.names[run.clean[place]]))
-    going.attentive_us = attentive_us
+    plant = plant or described(run.names[run.clean[place]])
+    going = _Going(run, plant, attentive_us=attentive_us)
     going.on(place, 0, None if whole else _until(run, place))
     return going.watched()
 
 
 def watch_family(
-    run: Run, clean: int, plant: Plant | None = None
+    run: Run,
+    clean: int,
+    plant: Plant | None = None,
+    *,
+    attentive_us: int | None = None,
+    whole: bool = False,
 ) -> Iterator[tuple[int, Watched]]:
     """Yield the batch without a fault, then each of its family, with its place.
 
     What is said is what `watch` says of each, at less cost: what all have in common is
     watched once. So the cost of a faulty batch is that from its onset on.
+
+    Args:
+        run: as the next four, see `watch`.
+        clean: place of the batch without a fault.
+        plant: of all.
+        attentive_us: in all.
+        whole: of batches with a fault.
     """
     plant = plant or described(run.names[clean])
     forks = {place: _fork(run, place) for place in run.family(clean)}
-    going, row = _Going(run, plant), 0
+    going, row = _Going(run, plant, attentive_us=attentive_us), 0
     saved: dict[int, _Saved] = {}
     for place in sorted(forks, key=forks.__getitem__):
         going.on(clean, row, None, forks[place])
@@ -127,8 +139,8 @@ def watch_family(
     going.on(clean, row, None)
     yield clean, going.watched()
     for place, then in saved.items():
-        one = _Going(run, plant, then)
-        one.on(place, forks[place], _until(run, place))
+        one = _Going(run, plant, then, attentive_us=attentive_us)
+        one.on(place, forks[place], None if whole else _until(run, place))
         yield place, one.watched()
 
 
@@ -153,6 +165,7 @@ class _Saved:
     state: dict[str, Any]
     journal: list[AlarmTransition]
     batch: int
+    unseen: list[AlarmTransition]
 
 
 @dataclass(slots=True)
@@ -179,9 +192,11 @@ class _Going:
             self.vessel.restore(self.since.state)
             self.journal = list(self.since.journal)
             self.batch = self.since.batch
+            self.unseen = list(self.since.unseen)
 
     def saved(self) -> _Saved:
-        return _Saved(self.vessel.state(), list(self.journal), self.batch)
+        state, journal = self.vessel.state(), list(self.journal)
+        return _Saved(state, journal, self.batch, list(self.unseen))
 
     def on(
         self, place: int, row: int, until: int | None, before: int | None = None
@@ -216,9 +231,9 @@ class _Going:
             self.unseen += [one for one in said if one.cause is Cause.RAISED]
 
     def _acknowledge(self, until: int, now: int) -> None:
-        """Acknowledge what was raised by `until`."""
-        due = [one for one in self.unseen if one.time <= until]
-        self.unseen = [one for one in self.unseen if one.time > until]
+        """Acknowledge what was known by `until`."""
+        due = [one for one in self.unseen if one.known <= until]
+        self.unseen = [one for one in self.unseen if one.known > until]
         for one in due:
             name = digest("seen", one.alarm, one.time)
             seen = Command(name, CommandKind.ACKNOWLEDGE, one.alarm, "operator", now)
