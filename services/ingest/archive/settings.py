@@ -24,7 +24,7 @@ class ArchiverSettings(ServiceSettings):
     """Name in the consumer group; another one for every archiver of a plant."""
     merge_rows: int = Field(default=100_000, ge=1, le=100_000)
     """Most readings of a partition that one transaction stores."""
-    merge_wait: timedelta = timedelta(milliseconds=100)
+    merge_wait: timedelta = timedelta(milliseconds=200)
     """How long records are collected before they are stored."""
     fetch_bytes: int = Field(default=32 * 1024 * 1024, ge=64 * 1024, le=64 * 1024**2)
     """Most that is read from the log before it is stored."""
